@@ -1,0 +1,277 @@
+"""The texts: what a user reads for each error code, in one table."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["ERRORS", "ErrorText", "Kind"]
+
+
+class Kind(StrEnum):
+    """Who has to act: the caller, the owner of the model or data, or the operator."""
+
+    usage = "usage"
+    """The request or configuration is wrong; nothing was tried."""
+    refused = "refused"
+    """The model or the data cannot be audited."""
+    broken = "broken"
+    """The audit, the service or the connection broke; trying again may help."""
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """What a user reads for one code."""
+
+    kind: Kind
+    sentence: str
+    hint: str
+
+
+def _usage(sentence: str, hint: str) -> ErrorText:
+    return ErrorText(Kind.usage, sentence, hint)
+
+
+def _refused(sentence: str, hint: str) -> ErrorText:
+    return ErrorText(Kind.refused, sentence, hint)
+
+
+def _broken(sentence: str, hint: str) -> ErrorText:
+    return ErrorText(Kind.broken, sentence, hint)
+
+
+_EXPORT_ONNX = "Export with torch.onnx.export(model, x, 'm.onnx', external_data=False)."
+_AGAIN = "Upload the file again."
+_ZIP_AGAIN = "Make the zip again with an ordinary zip program and upload it again."
+
+ERRORS: dict[str, ErrorText] = {
+    # --- usage: plan, policy, command line, request ---
+    "invalid_config": _usage("{where}: {reason}.", "See docs/reference/config.md for every key."),
+    "invalid_plan": _usage("The plan is not usable: {reason}.", "See docs/reference/config.md."),
+    "invalid_policy": _usage(
+        "The policy is not usable: {reason}.", "See docs/reference/config.md."
+    ),
+    "unknown_assertion": _usage(
+        "There is no measurement called {id}.",
+        "{suggestion}docs/reference/measurements.md lists all.",
+    ),
+    "missing_extra": _usage(
+        "This command needs a part of Holdfast that is not installed.",
+        "Run: pip install 'holdfast[{extra}]'",
+    ),
+    "file_not_found": _usage("{path} does not exist or cannot be read.", "Check the path."),
+    "unsupported_output_format": _usage(
+        "{path} has a suffix that no output format uses.", "Use .html or .json."
+    ),
+    "invalid_result": _usage(
+        "{path} is not a result of Holdfast: {reason}.", "Give the result.json that an audit wrote."
+    ),
+    "insecure_bind": _usage(
+        "Listening on {host} without a token would let anybody use this service.",
+        "Set HOLDFAST_TOKEN to a long random string, or listen on 127.0.0.1.",
+    ),
+    "port_in_use": _usage(
+        "{host}:{port} is already in use.", "Stop the other program or choose another --port."
+    ),
+    "data_in_use": _usage(
+        "{path} is in use by another Holdfast service.",
+        "Stop the other service or choose another --data folder.",
+    ),
+    # --- request: the service's edge ---
+    "incomplete_body": _usage("The connection closed after {n} of {m} bytes.", _AGAIN),
+    "invalid_json": _usage("The request body is not valid JSON.", "Send a JSON object."),
+    "invalid_request": _usage(
+        "The request does not have the form that is documented.", "See errors[] and /docs."
+    ),
+    "unauthorized": _usage(
+        "A valid token is needed.", "Send it as: Authorization: Bearer <token>."
+    ),
+    "forbidden": _usage("This is not allowed here.", "Ask the operator of this service."),
+    "not_found": _usage("There is no {what} with this id.", "Check the id."),
+    "method_not_allowed": _usage("This address does not take that method.", "See /docs."),
+    "upload_not_ready": _usage(
+        "Upload {id} is not finished.", "Send its bytes with PUT, then try again."
+    ),
+    "upload_finished": _usage("Upload {id} already has its bytes.", "Create a new upload."),
+    "not_done": _usage(
+        "Audit {id} is not done yet, it is {state}.", "Wait until its state is done."
+    ),
+    "already_finished": _usage(
+        "Audit {id} is already {state}.", "Only a queued or running audit can be cancelled."
+    ),
+    "body_too_large": _usage(
+        "The body has more than {limit} bytes ({setting}).", "Send less or raise the setting."
+    ),
+    "file_too_large": _refused(
+        "{what} has {n} bytes, the limit is {limit} ({setting}).",
+        "Use a smaller file or raise the setting.",
+    ),
+    "unsupported_media_type": _usage(
+        "The body must be sent as {expected}.", "Set the Content-Type header."
+    ),
+    "checksum_mismatch": _usage("The bytes received do not have the announced SHA-256.", _AGAIN),
+    "queue_full": _broken("{n} audits are waiting.", "Try again in {s} seconds."),
+    "storage_full": _broken(
+        "The disk of the service is nearly full.", "Tell the operator; nothing was stored."
+    ),
+    # --- model ---
+    "empty_file": _refused("{what} is empty.", _AGAIN),
+    "unsupported_format": _refused(
+        "This is no model format we read. The bytes decide, not the name.", _EXPORT_ONNX
+    ),
+    "pickle_refused": _refused(
+        "Pickled PyTorch files can run code when they are opened and are not accepted.",
+        _EXPORT_ONNX,
+    ),
+    "format_not_supported": _refused(
+        "{format} models are recognised but not audited by this version.", _EXPORT_ONNX
+    ),
+    "invalid_onnx": _refused(
+        "The file is not a valid ONNX model: {reason}.",
+        "Export the model again and upload it again.",
+    ),
+    "ir_version": _refused(
+        "The model uses IR version {n}; supported are versions up to {limit}.",
+        "Export again with a released opset, for example opset_version=20.",
+    ),
+    "opset": _refused(
+        "The model uses opset {n}; supported are {low} to {high}.",
+        "Export again with opset_version=20.",
+    ),
+    "onnx_unsupported": _refused(
+        "The model holds {what}, which is not supported.", "Export again without it."
+    ),
+    "external_data": _refused(
+        "The weights are in a second file.", "Export again with external_data=False."
+    ),
+    "recursive_function": _refused("The model's function {name} calls itself.", _EXPORT_ONNX),
+    "too_deep": _refused(
+        "Sub-graphs are nested deeper than {limit}.", "Simplify the control flow and export again."
+    ),
+    "too_large": _refused("{what} is over the limit of {limit}.", "Use a smaller model."),
+    "op_not_allowed": _refused(
+        "Operator {op} is not allowed.", "Export the model with standard ONNX operators only."
+    ),
+    "op_unknown": _refused(
+        "The model uses an operator that its opset does not have.",
+        "Export the model with standard ONNX operators only.",
+    ),
+    "unsupported_input": _refused(
+        "The model needs one image input: {reason}.",
+        "Export the classifier alone, with one float image input [batch, channels, height, width].",
+    ),
+    "unsupported_output": _refused(
+        "The model needs one score per class as output: {reason}.",
+        "Export the classifier so that it returns logits or probabilities [batch, classes].",
+    ),
+    "input_size_needed": _refused(
+        "The model takes images of any size.",
+        "Say which size to audit: --crop 224, or input.crop in holdfast.yaml.",
+    ),
+    "input_spec_mismatch": _refused(
+        "The input description does not fit the model: {reason}.",
+        "Run `holdfast inspect` on the model and correct --input, --crop or holdfast.yaml.",
+    ),
+    "load_failed": _refused("The runtime could not load the model.", _EXPORT_ONNX),
+    "run_failed": _refused(
+        "The model failed while running on a batch of {shape}.",
+        "Check that the model runs on one image of its declared size.",
+    ),
+    "nonfinite_output": _refused(
+        "The model returned NaN or infinity.", "Check the weights and the input preset."
+    ),
+    "output_too_large": _refused(
+        "One output of {shape} is over the limit of {limit}.", "Audit the classifier's scores only."
+    ),
+    "memory_limit": _refused(
+        "The audit needed more than {limit} bytes of memory ({setting}).",
+        "Use a smaller model or raise the setting.",
+    ),
+    "time_limit": _refused(
+        "The model needed more than {limit} s ({setting}).",
+        "Use a faster model or raise the setting.",
+    ),
+    "model_crashed": _refused(
+        "The model crashed the runtime ({signal}).",
+        "Export the model again with a current exporter.",
+    ),
+    "nondeterministic": _refused(
+        "The model is nondeterministic: the same image gave two answers.",
+        "Export the model in evaluation mode (model.eval()), without dropout or random operators.",
+    ),
+    # --- images and labels ---
+    "not_a_zip": _refused(
+        "The images must come as a zip file, an .npz file or a folder.", _ZIP_AGAIN
+    ),
+    "bad_zip": _refused("The zip file is damaged or incomplete.", _ZIP_AGAIN),
+    "empty_archive": _refused(
+        "The archive holds no images.", "Put PNG, JPEG, WebP or BMP images into it."
+    ),
+    "too_many_files": _refused(
+        "The archive has {n} files, the limit is {limit} ({setting}).",
+        "Use fewer images or raise the setting.",
+    ),
+    "zip_bomb": _refused(
+        "{name} unpacks {n} times larger than it is stored, the limit is {limit}.", _ZIP_AGAIN
+    ),
+    "archive_too_large": _refused(
+        "The archive unpacks to {n} bytes, the limit is {limit} ({setting}).",
+        "Use fewer images or raise the setting.",
+    ),
+    "unsafe_name": _refused(
+        "The member name {name} is not allowed.", "Use plain relative names without .. or \\."
+    ),
+    "special_file": _refused(
+        "{name} is a link or device; only plain files are allowed.", _ZIP_AGAIN
+    ),
+    "duplicate_name": _refused("The archive holds {name} twice.", _ZIP_AGAIN),
+    "encrypted_zip": _refused("The archive is encrypted.", "Make it again without a password."),
+    "zip_method": _refused(
+        "{name} uses compression method {n}.", "Use the methods store or deflate."
+    ),
+    "unsupported_file": _refused(
+        "{name} is not a PNG, JPEG, WebP or BMP image.", "Leave other files out of the archive."
+    ),
+    "invalid_npz": _refused(
+        "The .npz file is not usable: {reason}.",
+        "Save it with numpy.savez(path, images=<uint8 [n,h,w] or [n,h,w,c]>, labels=<int [n]>).",
+    ),
+    "invalid_labels": _refused(
+        "The labels are not usable: {reason}.", "labels.csv has the header file,label."
+    ),
+    "labels_mismatch": _refused(
+        "The labels do not fit the model: label {label} needs more than its {k} outputs.",
+        "Check that labels count from 0 in the order of the model's outputs.",
+    ),
+    "too_many_bad_images": _refused(
+        "{n} of {m} images could not be used, first: {name} ({reason}).",
+        "Repair or remove them; up to 5 % broken images are skipped and listed.",
+    ),
+    "too_few_images": _refused(
+        "Only {n} images could be used; an audit needs at least {limit}.", "Give more images."
+    ),
+    "bad_image": _refused("{name} is not a readable PNG, JPEG, WebP or BMP image.", "Repair it."),
+    "bad_zip_member": _refused("{name} is damaged in the archive.", _ZIP_AGAIN),
+    "image_too_large": _refused("{name} has too many pixels (limit {limit}).", "Shrink the image."),
+    "image_too_small": _refused("{name} is smaller than 2 x 2 pixels.", "Remove the image."),
+    "animated_image": _refused("{name} has several frames.", "Save one frame."),
+    # --- the machinery ---
+    "sandbox_unavailable": _broken(
+        "The sandbox could not be set up: {missing}.",
+        "Set HOLDFAST_SANDBOX=container only inside gVisor or a virtual machine.",
+    ),
+    "protocol": _broken(
+        "The model process answered nonsense and was stopped.", "Report this model to us."
+    ),
+    "worker_lost": _broken(
+        "The worker died {n} times during this audit.", "Retry the audit; tell the operator."
+    ),
+    "cancelled": _broken("The audit was cancelled.", "Start it again when you want its result."),
+    "unreachable": _broken(
+        "The service at {url} cannot be reached.", "Check --server and that the service runs."
+    ),
+    "wait_timeout": _broken(
+        "The audit did not finish within {limit} s; it goes on.", "Look at {url}."
+    ),
+    "internal": _broken(
+        "Something went wrong on our side.", "Quote {request_id} when you report it."
+    ),
+}

@@ -1,0 +1,1 @@
+"""Descriptions that cross processes: plans, results, policies, verdicts. Data, no behaviour."""

@@ -1,0 +1,74 @@
+"""What a model file is, as seen without trusting its name."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from holdfast.records.base import Record
+
+__all__ = ["AxisSize", "Layout", "ModelCard", "ModelFormat", "OutputKind", "TensorCard"]
+
+AxisSize = Annotated[int, Field(ge=1)] | str | None
+"""A fixed size, the name of a free axis, or a free axis without a name."""
+
+
+class ModelFormat(StrEnum):
+    """Decided by the bytes."""
+
+    onnx = "onnx"
+    onnx_bundle = "onnx_bundle"
+    pt2 = "pt2"
+    torchscript = "torchscript"
+    state_dict = "state_dict"
+    safetensors = "safetensors"
+
+
+class Layout(StrEnum):
+    """Order of the axes of an image batch."""
+
+    nchw = "nchw"
+    nhwc = "nhwc"
+
+
+class OutputKind(StrEnum):
+    """What the scores of a classifier are."""
+
+    logits = "logits"
+    probabilities = "probabilities"
+
+
+class TensorCard(Record):
+    """One input or output: its name, element type and axes (None: rank unknown)."""
+
+    name: str
+    dtype: str
+    shape: tuple[AxisSize, ...] | None
+
+
+class ModelCard(Record):
+    """What `holdfast inspect` shows.
+
+    `batch` is the fixed batch size or None for any; `height_px` and `width_px` are None where the
+    model takes any size. `n_classes` is None until the model has run.
+    """
+
+    schema_version: Literal["1"] = "1"
+    format: ModelFormat
+    sha256: str
+    size_bytes: int
+    ir_version: int
+    opset: int
+    n_nodes: int
+    n_parameters: int
+    inputs: tuple[TensorCard, ...]
+    outputs: tuple[TensorCard, ...]
+    layout: Layout
+    batch: int | None
+    channels: int
+    height_px: int | None
+    width_px: int | None
+    output: str
+    output_kind: OutputKind | None
+    n_classes: int | None
+    warnings: tuple[str, ...] = ()
