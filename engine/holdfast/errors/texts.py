@@ -85,7 +85,16 @@ ERRORS: dict[str, ErrorText] = {
         "A valid token is needed.", "Send it as: Authorization: Bearer <token>."
     ),
     "forbidden": _usage("This is not allowed here.", "Ask the operator of this service."),
+    "host_not_allowed": _usage(
+        "Without a token this service answers only under the names {names}.",
+        "Open it as 127.0.0.1, set HOLDFAST_TOKEN, or add the name to HOLDFAST_ALLOWED_HOSTS.",
+    ),
+    "cross_site": _usage(
+        "This request was sent by a page of another web site.",
+        "Send it from a page of this service, or from a program without an Origin header.",
+    ),
     "not_found": _usage("There is no {what} with this id.", "Check the id."),
+    "unknown_address": _usage("This service has no such address.", "See /docs."),
     "method_not_allowed": _usage("This address does not take that method.", "See /docs."),
     "upload_not_ready": _usage(
         "Upload {id} is not finished.", "Send its bytes with PUT, then try again."
@@ -97,6 +106,13 @@ ERRORS: dict[str, ErrorText] = {
     "already_finished": _usage(
         "Audit {id} is already {state}.", "Only a queued or running audit can be cancelled."
     ),
+    "not_retryable": _usage(
+        "Audit {id} is {state}.", "Only a failed or cancelled audit can be tried again."
+    ),
+    "no_verdict": _usage(
+        "Audit {id} was made without a policy.", "Send one with POST /v1/audits/{id}/gate."
+    ),
+    "slow_body": _usage("The body came too slowly: {n} bytes in {s} s.", _AGAIN),
     "body_too_large": _usage(
         "The body has more than {limit} bytes ({setting}).", "Send less or raise the setting."
     ),
@@ -169,6 +185,10 @@ ERRORS: dict[str, ErrorText] = {
     "input_spec_mismatch": _refused(
         "The input description does not fit the model: {reason}.",
         "Run `holdfast inspect` on the model and correct --input, --crop or holdfast.yaml.",
+    ),
+    "preset_needed": _refused(
+        "There are no labels to find out how the model wants its pixel values.",
+        "Say it: --input imagenet, unit, byte, symmetric or caffe.",
     ),
     "load_failed": _refused("The runtime could not load the model.", _EXPORT_ONNX),
     "run_failed": _refused(

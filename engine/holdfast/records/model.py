@@ -7,7 +7,7 @@ from pydantic import Field
 
 from holdfast.records.base import Record
 
-__all__ = ["AxisSize", "Layout", "ModelCard", "ModelFormat", "OutputKind", "TensorCard"]
+__all__ = ["AxisSize", "Head", "Layout", "ModelCard", "ModelFormat", "OutputKind", "TensorCard"]
 
 AxisSize = Annotated[int, Field(ge=1)] | str | None
 """A fixed size, the name of a free axis, or a free axis without a name."""
@@ -36,6 +36,16 @@ class OutputKind(StrEnum):
 
     logits = "logits"
     probabilities = "probabilities"
+
+
+class Head(StrEnum):
+    """How the last feature map becomes scores, as far as the graph tells."""
+
+    global_pool = "global_pool"
+    """The map is averaged or maximised over all positions: location-free."""
+    flatten = "flatten"
+    """The map is flattened into a dense layer: each position has weights of its own."""
+    unknown = "unknown"
 
 
 class TensorCard(Record):
@@ -71,4 +81,5 @@ class ModelCard(Record):
     output: str
     output_kind: OutputKind | None
     n_classes: int | None
+    head: Head = Head.unknown
     warnings: tuple[str, ...] = ()

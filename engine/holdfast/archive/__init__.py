@@ -1,0 +1,6 @@
+"""Untrusted zip files, read one way only. Standard library only: the API uses it."""
+
+from holdfast.archive.members import image_members, read_member
+from holdfast.archive.zipdir import MAX_MEMBERS, open_zip
+
+__all__ = ["MAX_MEMBERS", "image_members", "open_zip", "read_member"]

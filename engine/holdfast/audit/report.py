@@ -1,0 +1,155 @@
+"""Put the result together: measurements, findings, and where they come from."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from holdfast import __version__
+from holdfast.audit.canvases import CanvasReader
+from holdfast.audit.prepare import Setup
+from holdfast.audit.tally import Tally
+from holdfast.diagnose import Seen, findings
+from holdfast.geometry import Frame
+from holdfast.records.base import digest
+from holdfast.records.model import ModelCard
+from holdfast.records.plan import AuditPlan, Families
+from holdfast.records.result import (
+    AuditResult,
+    Example,
+    Normalisation,
+    ProbeSummary,
+    Provenance,
+    SampleFile,
+    SandboxLevel,
+)
+from holdfast.stats.intervals import METHOD
+
+__all__ = ["Gathered", "Origin", "assemble"]
+
+_LIBRARIES = (
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+    "scipy",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What only the caller knows about an audit's circumstances."""
+
+    probes_sha256: str
+    probes_digest: str
+    sandbox: SandboxLevel
+    threads: int
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything that was seen, before it is a record."""
+
+    setup: Setup
+    frame: Frame
+    reader: CanvasReader
+    canvas_sizes: frozenset[tuple[int, int]]
+    tally: Tally
+    constant: bool
+    examples: tuple[Example, ...]
+    samples: SampleFile
+    started_at: str
+    duration_s: float
+
+
+def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathered) -> AuditResult:
+    """Build the record; `plan` is resolved."""
+    setup, tally = gathered.setup, gathered.tally
+    model = card.model_copy(update={"n_classes": setup.n_classes, "output_kind": setup.kind})
+    normalisation = _normalisation(setup)
+    probes = _summary(gathered.reader, tally, setup.n_classes)
+    measurements, cells = tally.measurements(), tally.cell_records()
+    seen = Seen(
+        model=model,
+        normalisation=normalisation,
+        tried=tuple((str(c.preset), c.accuracy, c.n_images) for c in setup.tried),
+        probes=probes,
+        measurements=measurements,
+        cells=cells,
+        sandbox=origin.sandbox,
+        constant=gathered.constant,
+    )
+    return AuditResult(
+        plan=plan,
+        provenance=_provenance(plan, model, origin, gathered, normalisation),
+        model=model,
+        probes=probes,
+        measurements=measurements,
+        cells=cells,
+        findings=findings(seen),
+        examples=gathered.examples,
+        samples=gathered.samples,
+    )
+
+
+def _provenance(
+    plan: AuditPlan,
+    model: ModelCard,
+    origin: Origin,
+    gathered: Gathered,
+    normalisation: Normalisation,
+) -> Provenance:
+    sizes = gathered.canvas_sizes
+    return Provenance(
+        engine_version=__version__,
+        model_sha256=model.sha256,
+        probes_sha256=origin.probes_sha256,
+        probes_digest=origin.probes_digest,
+        plan_digest=digest(plan),
+        family_digests=_family_digests(plan.families),
+        seed=plan.seed,
+        canvas_px=next(iter(sizes)) if len(sizes) == 1 else None,
+        crop_px=gathered.frame.crop,
+        normalisation=normalisation,
+        output_kind=gathered.setup.kind,
+        interval_method=f"{plan.confidence:.0%} two-sided. {METHOD}",
+        device="cpu",
+        threads=origin.threads,
+        versions={"python": platform.python_version()} | {n: version(n) for n in _LIBRARIES},
+        sandbox=origin.sandbox,
+        started_at=gathered.started_at,
+        duration_s=gathered.duration_s,
+    )
+
+
+def _normalisation(setup: Setup) -> Normalisation:
+    feed, channels = setup.feed, len(setup.feed.mean)
+    return Normalisation(
+        preset=str(feed.preset),
+        scale=feed.scale,
+        mean=feed.mean,
+        std=feed.std,
+        order="grey" if channels == 1 else ("bgr" if feed.order == "bgr" else "rgb"),
+        how=setup.how,
+    )
+
+
+def _summary(reader: CanvasReader, tally: Tally, n_classes: int) -> ProbeSummary:
+    names = reader.probes.class_names
+    return ProbeSummary(
+        n_given=len(reader.order),
+        n_used=tally.n_images,
+        n_labelled=int((tally.labels >= 0).sum()),
+        skipped=tuple(reader.skipped[index] for index in sorted(reader.skipped)),
+        class_names=tuple(name[:80] for name in names) if len(names) == n_classes else (),
+    )
+
+
+def _family_digests(families: Families) -> dict[str, str]:
+    named = {
+        "translation": families.translation,
+        "rotation": families.rotation,
+        "scale": families.scale,
+    }
+    return {name: digest(family) for name, family in named.items() if family is not None}

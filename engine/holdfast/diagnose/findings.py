@@ -1,0 +1,159 @@
+"""Each function asks one question of what was seen and answers with a finding or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.records.model import Head, ModelCard
+from holdfast.records.result import (
+    Cell,
+    Finding,
+    FindingSeverity,
+    Measurement,
+    Normalisation,
+    ProbeSummary,
+    SandboxLevel,
+)
+
+__all__ = ["Seen", "findings"]
+
+_MUCH_FILL = 0.05
+_NEAR_CHANCE = 2.0
+_STEADY = 0.9
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the questions look at. `constant`: all images gave the same scores."""
+
+    model: ModelCard
+    normalisation: Normalisation
+    tried: tuple[tuple[str, float, int], ...]
+    probes: ProbeSummary
+    measurements: tuple[Measurement, ...]
+    cells: tuple[Cell, ...]
+    sandbox: SandboxLevel
+    constant: bool
+
+    def value(self, measurement_id: str) -> float | None:
+        """The value of a measurement, None where it was not measured."""
+        for measurement in self.measurements:
+            if measurement.id == measurement_id:
+                return measurement.value
+        return None
+
+
+def findings(seen: Seen) -> tuple[Finding, ...]:
+    """All findings, the gravest first."""
+    found = [finding for ask in _QUESTIONS if (finding := ask(seen)) is not None]
+    rank = [FindingSeverity.error, FindingSeverity.warning, FindingSeverity.info]
+    return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))
+
+
+def _constant(seen: Seen) -> Finding | None:
+    if not seen.constant:
+        return None
+    return Finding(
+        id="constant_model",
+        severity=FindingSeverity.error,
+        sentence="The model gives the same scores for every image; its consistency means nothing.",
+        hint="Check the weights and the input preset.",
+    )
+
+
+def _near_chance(seen: Seen) -> Finding | None:
+    accuracy, classes = seen.value("accuracy"), seen.model.n_classes or 0
+    if accuracy is None or classes == 0 or accuracy * classes > _NEAR_CHANCE:
+        return None
+    return Finding(
+        id="near_chance",
+        severity=FindingSeverity.warning,
+        sentence=f"The clean accuracy, {accuracy:.3f}, is near chance for {classes} classes.",
+        hint="Check the input preset and that the labels are in the order of the model's outputs.",
+    )
+
+
+def _flatten_head(seen: Seen) -> Finding | None:
+    consistency = seen.value("translation.consistency")
+    if seen.model.head is not Head.flatten or consistency is None:
+        return None
+    weak = consistency < _STEADY
+    return Finding(
+        id="flatten_head",
+        severity=FindingSeverity.warning if weak else FindingSeverity.info,
+        sentence="The classifier reads a flattened feature map, so every position has weights of "
+        "its own" + ("; shifts do change its answers." if weak else "; training covered for it."),
+        hint="Global average pooling before the classifier, or training with shifts, removes "
+        "this dependence. Read from the graph; not yet confirmed by an intervention.",
+    )
+
+
+def _chosen_preset(seen: Seen) -> Finding | None:
+    if not seen.tried:
+        return None
+    shown = ", ".join(f"{name} {accuracy:.2f}" for name, accuracy, _ in seen.tried)
+    return Finding(
+        id="preset_chosen",
+        severity=FindingSeverity.info,
+        sentence=f"No input preset was given: {seen.normalisation.preset} was the most accurate on "
+        f"{seen.tried[0][2]} labelled images ({shown}).",
+        hint="Declare it with --input or input.preset so that every audit uses the same.",
+    )
+
+
+def _much_fill(seen: Seen) -> Finding | None:
+    worst = max(seen.cells, key=lambda cell: cell.fill_share, default=None)
+    if worst is None or worst.fill_share <= _MUCH_FILL:
+        return None
+    return Finding(
+        id="fill",
+        severity=FindingSeverity.info,
+        sentence=f"Up to {worst.fill_share:.0%} of a view ({worst.family}) lies outside the image "
+        "and was filled; part of the loss there is lost content, not motion.",
+        hint="Larger originals (input.resize) leave less to fill.",
+    )
+
+
+def _ties(seen: Seen) -> Finding | None:
+    ties = sum(cell.ties for cell in seen.cells)
+    if ties == 0:
+        return None
+    return Finding(
+        id="ties",
+        severity=FindingSeverity.info,
+        sentence=f"In {ties} views two classes tied within rounding; that counts as agreement.",
+    )
+
+
+def _skipped(seen: Seen) -> Finding | None:
+    n = len(seen.probes.skipped)
+    if n == 0:
+        return None
+    return Finding(
+        id="skipped_images",
+        severity=FindingSeverity.warning,
+        sentence=f"{n} of {seen.probes.n_given} images could not be used and were skipped.",
+        hint="They are listed with the reason.",
+    )
+
+
+def _sandbox(seen: Seen) -> Finding | None:
+    if seen.sandbox.in_force:
+        return None
+    return Finding(
+        id="sandbox_not_in_force",
+        severity=FindingSeverity.warning,
+        sentence="The sandbox was not fully in force: " + "; ".join(seen.sandbox.missing)[:300],
+        hint="Audit files of strangers only where `holdfast doctor` shows the sandbox in force.",
+    )
+
+
+_QUESTIONS: tuple[Callable[[Seen], Finding | None], ...] = (
+    _constant,
+    _near_chance,
+    _flatten_head,
+    _skipped,
+    _sandbox,
+    _chosen_preset,
+    _much_fill,
+    _ties,
+)

@@ -1,0 +1,48 @@
+"""Read the `gate:` block of a configuration as a policy."""
+
+import difflib
+from typing import Any
+
+from holdfast.catalogue import CATALOGUE, find
+from holdfast.errors import HoldfastError
+from holdfast.records.base import read_record
+from holdfast.records.policy import GatePolicy
+
+__all__ = ["read_policy"]
+
+
+def read_policy(block: Any) -> GatePolicy:  # noqa: ANN401 - user data
+    """Read a policy as users write it.
+
+    Args:
+        block: `{"assertions": {id: level | [level, limits]}, "on_inconclusive": ...}`, from YAML
+            or JSON. `off` may come as False, which is what YAML makes of it.
+
+    Raises:
+        HoldfastError: `invalid_policy`; `unknown_assertion` for an id that is no measurement, with
+            the nearest one as a suggestion.
+    """
+    if not isinstance(block, dict) or not isinstance(block.get("assertions"), dict):
+        raise HoldfastError("invalid_policy", reason="it needs a block named assertions")
+    assertions = [_assertion(str(key), value) for key, value in block["assertions"].items()]
+    return read_record(GatePolicy, {**block, "assertions": assertions}, "invalid_policy")
+
+
+def _assertion(measurement_id: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - user data
+    if find(measurement_id) is None:
+        raise HoldfastError(
+            "unknown_assertion", id=measurement_id, suggestion=_nearest(measurement_id)
+        )
+    level, limits = (value[0], value[1]) if _is_pair(value) else (value, {})
+    if not isinstance(limits, dict):
+        raise HoldfastError("invalid_policy", reason=f"{measurement_id}: limits are min and max")
+    return {**limits, "id": measurement_id, "level": "off" if level is False else level}
+
+
+def _is_pair(value: Any) -> bool:  # noqa: ANN401 - user data
+    return isinstance(value, list | tuple) and len(value) == 2  # noqa: PLR2004 - a pair
+
+
+def _nearest(measurement_id: str) -> str:
+    found = difflib.get_close_matches(measurement_id, [entry.id for entry in CATALOGUE], n=1)
+    return f"Did you mean {found[0]}? " if found else ""

@@ -1,0 +1,1 @@
+"""Where the images come from: archives read without extraction, decoded once to canvases."""

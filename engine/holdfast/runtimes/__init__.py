@@ -1,0 +1,1 @@
+"""What executes the uploaded file: format from the bytes, gates, sessions, input description."""

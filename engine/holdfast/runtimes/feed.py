@@ -1,0 +1,97 @@
+"""From pixels 0 to 255 to model input: the presets, and the affine map they come down to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.errors import HoldfastError
+from holdfast.records.plan import ChannelOrder, InputSpec, Preset
+
+__all__ = ["Feed", "candidates", "feed_for"]
+
+_RGB = 3
+
+
+@dataclass(frozen=True)
+class Feed:
+    """x = (pixel * scale - mean) / std, per channel, in the model's channel order."""
+
+    preset: Preset
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    order: ChannelOrder | None
+
+    def __call__(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Normalise views (n, h, w, c), RGB or grey, 0 to 255, to a batch (n, c, h, w)."""
+        n, height, width, channels = views.shape
+        batch = np.empty((n, channels, height, width), np.float32)
+        for channel in range(channels):
+            source = channels - 1 - channel if self.order is ChannelOrder.bgr else channel
+            slope = np.float32(self.scale / self.std[channel])
+            offset = np.float32(self.mean[channel] / self.std[channel])
+            np.multiply(views[..., source], slope, out=batch[:, channel])
+            if offset:
+                batch[:, channel] -= offset
+        return batch
+
+
+_PRESETS = {
+    Preset.imagenet: Feed(
+        Preset.imagenet,
+        1 / 255,
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+        ChannelOrder.rgb,
+    ),
+    Preset.unit: Feed(Preset.unit, 1 / 255, (0.0,), (1.0,), None),
+    Preset.byte: Feed(Preset.byte, 1.0, (0.0,), (1.0,), None),
+    Preset.symmetric: Feed(Preset.symmetric, 1 / 127.5, (1.0,), (1.0,), None),
+    Preset.caffe: Feed(
+        Preset.caffe, 1.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0), ChannelOrder.bgr
+    ),
+}
+
+
+def feed_for(spec: InputSpec, channels: int) -> Feed:
+    """The feed of a declared input.
+
+    Raises:
+        HoldfastError: `input_spec_mismatch` when a preset or a list does not fit the channels.
+    """
+    if spec.preset is not Preset.custom:
+        return _widened(_PRESETS[spec.preset], channels)
+    return _widened(
+        Feed(
+            Preset.custom,
+            1.0 if spec.scale is None else spec.scale,
+            spec.mean or (0.0,),
+            spec.std or (1.0,),
+            spec.order,
+        ),
+        channels,
+    )
+
+
+def candidates(channels: int) -> Sequence[Feed]:
+    """The presets that fit a model with so many channels, in the order of preference."""
+    names = (Preset.imagenet, Preset.unit, Preset.symmetric, Preset.byte, Preset.caffe)
+    fitting = [_PRESETS[name] for name in names if len(_PRESETS[name].mean) in (1, channels)]
+    return [_widened(feed, channels) for feed in fitting]
+
+
+def _widened(feed: Feed, channels: int) -> Feed:
+    """One number for all channels becomes one per channel."""
+
+    def wide(values: tuple[float, ...]) -> tuple[float, ...]:
+        if len(values) not in (1, channels):
+            raise HoldfastError(
+                "input_spec_mismatch",
+                reason=f"{feed.preset} has {len(values)} channels, the model takes {channels}",
+            )
+        return values * channels if len(values) == 1 else values
+
+    order = feed.order if channels == _RGB else None
+    return Feed(feed.preset, feed.scale, wide(feed.mean), wide(feed.std), order)

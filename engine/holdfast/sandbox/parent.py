@@ -1,0 +1,164 @@
+"""The parent's side: start the locked child, watch it, check what comes back, name every death.
+
+The caller never opens a model or an image. The child inherits read-only descriptors of the two
+files and two memory files for its answers, and reports over a pipe, one JSON line at a time.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from holdfast.errors import HoldfastError
+from holdfast.records.base import canonical_json
+from holdfast.records.job import ChildJob, ChildLimits, Progress
+from holdfast.records.model import ModelCard
+from holdfast.records.plan import AuditPlan
+from holdfast.records.result import AuditResult
+from holdfast.sandbox.process import Child
+
+__all__ = ["AuditOutput", "SandboxMode", "inspect_model", "run_audit"]
+
+SandboxMode = Literal["required", "auto", "container"]
+_MAX_RESULT_BYTES = 64 << 20
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class AuditOutput:
+    """What an audit leaves: the record, its exact bytes, and the bytes of the per-sample file."""
+
+    result: AuditResult
+    result_json: bytes
+    samples: bytes
+
+
+def run_audit(
+    model: Path,
+    probes: Path,
+    plan: AuditPlan,
+    *,
+    mode: SandboxMode,
+    limits: ChildLimits,
+    on_progress: Callable[[Progress], None],
+    cancelled: Callable[[], bool],
+) -> AuditOutput:
+    """Audit one model on one set of probes in one locked child. Blocks.
+
+    Call it from a thread that outlives the audit: the kernel ends the child with that thread.
+
+    Args:
+        model: the model file, of any name.
+        probes: a zip or .npz file.
+        plan: what is asked.
+        mode: how much of the sandbox must be in force.
+        limits: bounds of the child.
+        on_progress: called in this thread, often; must be quick.
+        cancelled: asked about twice a second; True ends the child.
+
+    Raises:
+        HoldfastError: the model or data are refused, a limit was met, `cancelled`, or `protocol`.
+    """
+    with _memory_file("result") as result_fd, _memory_file("samples") as samples_fd:
+        with _input(model) as model_fd, _input(probes) as probes_fd:
+            job = ChildJob(
+                verb="audit",
+                mode=mode,
+                limits=limits,
+                parent_pid=os.getpid(),
+                model_fd=model_fd,
+                model_sha256=_sha256(model_fd),
+                reply_fd=-1,
+                result_fd=result_fd,
+                probes_fd=probes_fd,
+                probes_sha256=_sha256(probes_fd),
+                samples_fd=samples_fd,
+                plan=plan,
+            )
+            Child(job, on_progress, cancelled).run()
+        return _checked(job, _content(result_fd), _content(samples_fd))
+
+
+def inspect_model(model: Path, *, mode: SandboxMode, limits: ChildLimits) -> ModelCard:
+    """Describe a model file without running it on data.
+
+    Raises:
+        HoldfastError: the model is refused or a limit was met.
+    """
+    with _memory_file("card") as result_fd, _input(model) as model_fd:
+        job = ChildJob(
+            verb="inspect",
+            mode=mode,
+            limits=limits,
+            parent_pid=os.getpid(),
+            model_fd=model_fd,
+            model_sha256=_sha256(model_fd),
+            reply_fd=-1,
+            result_fd=result_fd,
+        )
+        Child(job, lambda _: None, lambda: False).run()
+        try:
+            return ModelCard.model_validate_json(_content(result_fd))
+        except ValidationError:
+            raise HoldfastError("protocol") from None
+
+
+@contextmanager
+def _memory_file(name: str) -> Iterator[int]:
+    fd = os.memfd_create(name, os.MFD_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def _input(path: Path) -> Iterator[int]:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        raise HoldfastError("file_not_found", path=path) from None
+    try:
+        if os.fstat(fd).st_size == 0:
+            raise HoldfastError("empty_file", what=path.name)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _sha256(fd: int) -> str:
+    state, offset = hashlib.sha256(), 0
+    while block := os.pread(fd, _BLOCK_BYTES, offset):
+        state.update(block)
+        offset += len(block)
+    return state.hexdigest()
+
+
+def _content(fd: int) -> bytes:
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        return file.read()
+
+
+def _checked(job: ChildJob, result_json: bytes, samples: bytes) -> AuditOutput:
+    """The child ran foreign code, so its answer is checked like an upload."""
+    if len(result_json) > _MAX_RESULT_BYTES:
+        raise HoldfastError("protocol")
+    try:
+        result = AuditResult.model_validate_json(result_json)
+    except ValidationError:
+        raise HoldfastError("protocol") from None
+    same = (
+        result.provenance.model_sha256 == job.model_sha256
+        and result.provenance.probes_sha256 == job.probes_sha256
+        and result.samples.sha256 == hashlib.sha256(samples).hexdigest()
+        and result.samples.size_bytes == len(samples)
+    )
+    if not same:
+        raise HoldfastError("protocol")
+    return AuditOutput(result, canonical_json(result), samples)

@@ -1,0 +1,183 @@
+"""One child process from its start to its death, and what each death means."""
+
+import contextlib
+import json
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from holdfast.errors import ERRORS, HoldfastError, Kind
+from holdfast.records.base import canonical_json
+from holdfast.records.job import ChildJob, Progress
+
+__all__ = ["Child"]
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.5
+_MAX_LINE_BYTES = 1 << 20
+_MAX_FIELDS = 8
+# Codes that only a child may say although their kind is not `refused`.
+_OWN_CODES = frozenset({"sandbox_unavailable", "internal", "input_size_needed"})
+
+
+class Child:
+    """Runs one job in one fresh locked process. Use once."""
+
+    def __init__(
+        self,
+        job: ChildJob,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        """Keep what `run` needs; nothing is started yet."""
+        self._job = job
+        self._on_progress = on_progress
+        self._cancelled = cancelled
+        self._buffer = b""
+        self._done = False
+
+    def run(self) -> None:
+        """Start the child and wait for its last word.
+
+        Raises:
+            HoldfastError: whatever ended the child other than success. The child is gone then,
+                as it is when any other exception passes through.
+        """
+        replies, reply_fd = os.pipe()
+        job = self._job.model_copy(update={"reply_fd": reply_fd})
+        try:
+            process = _start(job)
+        finally:
+            os.close(reply_fd)
+        try:
+            self._listen(process, replies)
+        finally:
+            _kill(process)
+            os.close(replies)
+
+    def _listen(self, process: subprocess.Popen[bytes], replies: int) -> None:
+        limits = self._job.limits
+        began = heard = time.monotonic()
+        while not self._done:
+            if self._cancelled():
+                raise HoldfastError("cancelled")
+            now = time.monotonic()
+            if now - began > limits.wall_s:
+                raise _limit("time_limit", limits.wall_s, "HOLDFAST_CHILD_WALL_S")
+            if now - heard > limits.stall_s:
+                raise _limit("time_limit", limits.stall_s, "HOLDFAST_CHILD_STALL_S")
+            if not select.select([replies], [], [], _POLL_S)[0]:
+                continue
+            block = os.read(replies, 1 << 16)
+            if not block:
+                raise self._death(process.wait())
+            heard = time.monotonic()
+            self._take(block)
+
+    def _take(self, block: bytes) -> None:
+        *lines, self._buffer = (self._buffer + block).split(b"\n")
+        if len(self._buffer) > _MAX_LINE_BYTES:
+            raise HoldfastError("protocol")
+        for line in lines:
+            self._say(_parse(line))
+
+    def _say(self, reply: dict[str, Any]) -> None:
+        if "error" in reply:
+            raise self._refusal(reply)
+        if "progress" in reply:
+            try:
+                self._on_progress(Progress.model_validate_json(json.dumps(reply["progress"])))
+            except ValidationError:
+                raise HoldfastError("protocol") from None
+            return
+        if reply != {"done": True}:
+            raise HoldfastError("protocol")
+        self._done = True
+
+    def _refusal(self, reply: dict[str, Any]) -> HoldfastError:
+        code, given = str(reply["error"]), reply.get("fields")
+        known = code in ERRORS and (ERRORS[code].kind is Kind.refused or code in _OWN_CODES)
+        if not known:
+            return HoldfastError("protocol")
+        if code == "internal":
+            _log.error("the child failed: %s", str(reply.get("detail", ""))[:2000])
+            return HoldfastError("internal", request_id="the audit's id")
+        if code == "memory_limit":
+            return self._memory()
+        fields = given if isinstance(given, dict) else {}
+        return HoldfastError(code, **dict(list(fields.items())[:_MAX_FIELDS]))
+
+    def _memory(self) -> HoldfastError:
+        limit = self._job.limits.memory_bytes
+        return _limit("memory_limit", limit, "HOLDFAST_CHILD_MEMORY_BYTES")
+
+    def _death(self, status: int) -> HoldfastError:
+        """What an end without a last word means; negative is the signal's number."""
+        if status == -signal.SIGXCPU:
+            return _limit("time_limit", self._job.limits.cpu_s, "HOLDFAST_CHILD_CPU_S")
+        if status == -signal.SIGKILL:  # not by us: the kernel ran out of memory
+            return self._memory()
+        name = signal.Signals(-status).name if status < 0 else f"exit {status}"
+        return HoldfastError("model_crashed", signal=name)
+
+
+def _limit(code: str, limit: float, setting: str) -> HoldfastError:
+    return HoldfastError(code, limit=f"{limit:g}" if limit < 1e6 else limit, setting=setting)  # noqa: PLR2004 - below, no exponent
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        reply = json.loads(line)
+    except (ValueError, RecursionError, MemoryError):
+        raise HoldfastError("protocol") from None
+    if not isinstance(reply, dict):
+        raise HoldfastError("protocol")
+    return reply
+
+
+def _start(job: ChildJob) -> subprocess.Popen[bytes]:
+    job_fd = os.memfd_create("job", os.MFD_CLOEXEC)
+    try:
+        os.write(job_fd, canonical_json(job))
+        os.lseek(job_fd, 0, os.SEEK_SET)
+        wanted = (job.model_fd, job.probes_fd, job.result_fd, job.samples_fd, job.reply_fd)
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.child", str(job_fd)],
+            pass_fds=[job_fd, *(fd for fd in wanted if fd is not None)],
+            cwd="/",
+            start_new_session=True,
+            env=_environment(job.limits.threads),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        os.close(job_fd)
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Nothing of the parent's environment, where secrets live, reaches the child."""
+    return {
+        "PATH": "/usr/bin",
+        "LANG": "C.UTF-8",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "OMP_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the child's whole session; it may already be gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,99 @@
+"""Prove from the outside that a locked child can do no harm."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.sandbox.lock import Bounds, lock
+
+__all__ = ["SelfTest", "selftest"]
+
+_BOUNDS = Bounds(memory_bytes=4 << 30, cpu_s=10, output_bytes=1 << 20)
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """`ok` when all attempts were denied and all layers are there; else `why` says what is not."""
+
+    ok: bool
+    why: str
+
+
+def selftest() -> SelfTest:
+    """Start a locked child that tries to do harm; takes a few tens of milliseconds."""
+    if sys.platform != "linux":
+        return SelfTest(ok=False, why=f"there is no sandbox on {sys.platform}")
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.selftest", folder],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    try:
+        seen = json.loads(run.stdout)
+    except ValueError:
+        return SelfTest(ok=False, why=f"the probe did not answer (exit {run.returncode})")
+    faults = [
+        *(f"{name} was possible" for name in seen["allowed"]),
+        *(f"{name} does not work" for name in seen["broken"]),
+        *seen["missing"],
+    ]
+    return SelfTest(ok=not faults, why="; ".join(faults))
+
+
+def _fork() -> None:
+    if os.fork() == 0:
+        os._exit(0)
+
+
+def _attempts(folder: str) -> dict[str, Callable[[], object]]:
+    return {
+        "reading /etc/passwd": lambda: os.close(os.open("/etc/passwd", os.O_RDONLY)),
+        "reading the parent's environment": lambda: os.close(
+            os.open(f"/proc/{os.getppid()}/environ", os.O_RDONLY)
+        ),
+        "writing a file": lambda: os.close(os.open(f"{folder}/x", os.O_CREAT | os.O_WRONLY)),
+        "an internet socket": lambda: socket.socket().close(),
+        "a unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "starting a process": _fork,
+        "a signal to the parent": lambda: os.kill(os.getppid(), 0),
+    }
+
+
+def _works(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except (OSError, RuntimeError):
+        return False
+    return True
+
+
+def _probe(folder: str) -> None:
+    """In the locked child: attempts must fail, threads and memfd must work, exec must fail last."""
+    level = lock("auto", _BOUNDS)
+    needed: dict[str, Callable[[], object]] = {
+        "a thread": threading.Thread(target=int).start,
+        "memory files": lambda: os.close(os.memfd_create("t")),
+    }
+    answer = {
+        "missing": level.missing,
+        "allowed": [name for name, act in _attempts(folder).items() if _works(act)],
+        "broken": [name for name, act in needed.items() if not _works(act)],
+    }
+    try:
+        os.execv("/bin/true", ["true"])  # noqa: S606 - must fail; were it allowed, no line would come
+    except OSError:
+        sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    _probe(sys.argv[1])

@@ -1,0 +1,73 @@
+"""Intervals for the mean of per-image scores. The image is the statistical unit, never the view.
+
+The views of one image are correlated: an interval that counted them as independent would cover
+far less than it says (science reference, section 4.1).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+__all__ = ["METHOD", "Interval", "clopper_pearson", "mean_interval"]
+
+METHOD = (
+    "Clopper-Pearson on images; for shares per image with the effective sample size "
+    "p(1-p)/var; fewer than 20 images off the ideal: bounds from 'any deviation'"
+)
+_RARE = 20
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its two-sided interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def flipped(self) -> "Interval":
+        """The same for one minus the score."""
+        return Interval(1.0 - self.value, 1.0 - self.high, 1.0 - self.low)
+
+
+def clopper_pearson(k: float, n: float, confidence: float) -> tuple[float, float]:
+    """Exact binomial interval; `k` and `n` may be real (effective) numbers.
+
+    L = Beta(a/2; k, n-k+1), U = Beta(1-a/2; k+1, n-k), L = 0 at k = 0, U = 1 at k = n.
+    Source: Clopper & Pearson, Biometrika 26 (1934).
+    """
+    tail = (1.0 - confidence) / 2.0
+    low = 0.0 if k <= 0 else float(stats.beta.ppf(tail, k, n - k + 1.0))
+    high = 1.0 if k >= n else float(stats.beta.ppf(1.0 - tail, k + 1.0, n - k))
+    return low, high
+
+
+def mean_interval(
+    bad: NDArray[np.float64], confidence: float, *, step: float | None = None
+) -> Interval:
+    """Interval for the mean of per-image bad rates in [0, 1].
+
+    Args:
+        bad: one score per image, (n,), 0 is ideal.
+        confidence: two-sided level.
+        step: the smallest positive score that can occur (1 / cells), None for continuous scores.
+
+    Scores that are all 0 or 1 are binomial. Otherwise n_eff = p (1 - p) / var takes the place of n
+    (capped by n / step; science reference, section 4.2). When fewer than 20 images are off the
+    ideal that is too optimistic; then step * P(x > 0) <= mean <= P(x > 0) bounds it.
+    """
+    n, mean = len(bad), float(bad.mean())
+    off = int(np.count_nonzero(bad > 0))
+    if np.all((bad == 0) | (bad == 1)):
+        low, high = clopper_pearson(off, n, confidence)
+    elif off < _RARE:
+        low, high = clopper_pearson(off, n, confidence)
+        low = 0.0 if step is None else low * step
+    else:
+        variance = float(bad.var(ddof=1)) / n
+        cap = float(n) / (step or 1.0)
+        effective = min(cap, mean * (1.0 - mean) / variance) if variance > 0 else float(n)
+        low, high = clopper_pearson(mean * effective, effective, confidence)
+    return Interval(mean, min(low, mean), max(high, mean))
