@@ -1,0 +1,37 @@
+"""The life of a job. Functions of a session; they know no queue and commit nothing.
+
+shard: queued -> running -> done | failed | cancelled        running -> queued: release, reconcile
+audit: follows its shards; `done` once none of them is open   failed, cancelled -> queued: retry
+
+Every step is one UPDATE that names the old state, and for a running shard the lease token. When it
+changes no row, somebody else was first and the work is dropped. All lock shards before audits.
+"""
+
+from holdfast_db.jobs.claims import Beat, Claim, claim, heartbeat, release
+from holdfast_db.jobs.ends import Finished, cancelled, fail, finalize, finish
+from holdfast_db.jobs.owner import NewAudit, request_cancel, retry, submit
+from holdfast_db.jobs.reconcile import expire_leases, reconcile
+from holdfast_db.jobs.rings import Line, lines, mark_rung, unrung
+
+__all__ = [
+    "Beat",
+    "Claim",
+    "Finished",
+    "Line",
+    "NewAudit",
+    "cancelled",
+    "claim",
+    "expire_leases",
+    "fail",
+    "finalize",
+    "finish",
+    "heartbeat",
+    "lines",
+    "mark_rung",
+    "reconcile",
+    "release",
+    "request_cancel",
+    "retry",
+    "submit",
+    "unrung",
+]

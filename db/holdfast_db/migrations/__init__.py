@@ -1,0 +1,1 @@
+"""Alembic: one file per revision of the tables."""

@@ -1,0 +1,54 @@
+"""Signs of life of workers, and leases for what only one process may do at a time."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from holdfast_db.clock import db_now
+from holdfast_db.jobs.steps import changed
+from holdfast_db.tables import LeaseRow, WorkerRow
+
+__all__ = ["hold_lease", "say_alive", "say_goodbye"]
+
+_FORGET_S = 7 * 24 * 3600
+
+
+def say_alive(
+    session: Session, hostname: str, boot_id: str, queues: Sequence[str], sandbox: dict[str, Any]
+) -> None:
+    """Note that a worker lives, and forget those that were silent for a week."""
+    now = db_now(session)
+    old = WorkerRow.last_seen < now - timedelta(seconds=_FORGET_S)
+    changed(session, delete(WorkerRow).where(old))
+    row = WorkerRow(
+        hostname=hostname, boot_id=boot_id, last_seen=now, queues=list(queues), sandbox=sandbox
+    )
+    session.merge(row)
+
+
+def say_goodbye(session: Session, hostname: str, boot_id: str) -> None:
+    """Take a worker's row away when it stops, unless its successor has it."""
+    mine = (WorkerRow.hostname == hostname, WorkerRow.boot_id == boot_id)
+    changed(session, delete(WorkerRow).where(*mine))
+
+
+def hold_lease(session: Session, name: str, holder: str, lease_s: float) -> bool:
+    """Get or keep a lease; False while somebody else holds it."""
+    now = db_now(session)
+    until = now + timedelta(seconds=lease_s)
+    mine_or_over = (LeaseRow.name == name, or_(LeaseRow.holder == holder, LeaseRow.until < now))
+    taken = update(LeaseRow).where(*mine_or_over).values(holder=holder, until=until)
+    if changed(session, taken):
+        return True
+    if session.get(LeaseRow, name) is not None:
+        return False
+    try:
+        with session.begin_nested():
+            session.add(LeaseRow(name=name, holder=holder, until=until))
+    except IntegrityError:  # somebody else was first
+        return False
+    return True
