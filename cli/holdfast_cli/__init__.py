@@ -1,1 +1,1 @@
-"""."""
+"""The `holdfast` command: audits here or on a service, judges, renders, serves."""

@@ -36,7 +36,8 @@ def finish(session: Session, claim: Claim, finished: Finished) -> bool:
     session.execute(insert(ResultRow).values(**row, **files))
     said = {"verdict": finished.verdict_json, "decision": finished.decision}
     here = AuditRow.id == claim.audit_id
-    changed(session, update(AuditRow).where(here).values(**files, **said))
+    told = {"progress_done": AuditRow.progress_total}
+    changed(session, update(AuditRow).where(here).values(**files, **said, **told))
     finalize(session, claim.audit_id)
     return True
 

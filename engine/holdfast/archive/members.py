@@ -39,12 +39,13 @@ def image_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     kept: list[zipfile.ZipInfo] = []
     for member in archive.infolist():
         name = member.orig_filename
-        if member.is_dir() or _JUNK.search(name):
+        if name.endswith("/") or _JUNK.search(name):
             continue
         _check_kind(member)
         _check_name(name, seen)
         _check_size(member)
         kept.append(member)
+    _check_labels_place([member.orig_filename for member in kept])
     total = sum(member.file_size for member in kept)
     if total > _MAX_TOTAL_BYTES:
         raise HoldfastError(
@@ -110,8 +111,20 @@ def _check_name(name: str, seen: set[str]) -> None:
     if key in seen:
         raise HoldfastError("duplicate_name", name=name)
     seen.add(key)
-    if _suffix(name) not in IMAGE_SUFFIXES and name != LABELS_NAME:
+    if _suffix(name) not in IMAGE_SUFFIXES and not _is_labels(name):
         raise HoldfastError("unsupported_file", name=name)
+
+
+def _is_labels(name: str) -> bool:
+    return name.rsplit("/", 1)[-1] == LABELS_NAME
+
+
+def _check_labels_place(names: list[str]) -> None:
+    """`labels.csv` lies beside everything else, or in the one folder that holds everything."""
+    for name in filter(_is_labels, names):
+        folder = name.removesuffix(LABELS_NAME)
+        if folder.count("/") > 1 or not all(other.startswith(folder) for other in names):
+            raise HoldfastError("unsupported_file", name=name)
 
 
 def _check_size(member: zipfile.ZipInfo) -> None:

@@ -125,6 +125,9 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "checksum_mismatch": _usage("The bytes received do not have the announced SHA-256.", _AGAIN),
     "queue_full": _broken("{n} audits are waiting.", "Try again in {s} seconds."),
+    "database_unavailable": _broken(
+        "The database of the service does not answer.", "Try again in a minute."
+    ),
     "storage_full": _broken(
         "The disk of the service is nearly full.", "Tell the operator; nothing was stored."
     ),

@@ -57,14 +57,14 @@ class Frame:
             return _short_side(image, self.resize)
         if min(self.crop) < _SMALL_PX:
             return self.crop
-        need = [round(side * _CANVAS_PER_CROP) for side in self.crop]
-        scale = max(need[0] / image[0], need[1] / image[1])
-        return (max(need[0], int(image[0] * scale)), max(need[1], int(image[1] * scale)))
+        height, width = (round(side * _CANVAS_PER_CROP) for side in self.crop)
+        if height * image[1] >= width * image[0]:
+            return height, int(height * image[1] / image[0])
+        return int(width * image[0] / image[1]), width
 
     def window(self, canvas: Size) -> Window:
         """The centre crop, with the rounding of torchvision's CenterCrop."""
-        top = round((canvas[0] - self.crop[0]) / 2.0)
-        left = round((canvas[1] - self.crop[1]) / 2.0)
+        top, left = (_start(*sides) for sides in zip(canvas, self.crop, strict=True))
         return Window(top, left, *self.crop)
 
 
@@ -88,6 +88,11 @@ def frame_for(card: ModelCard, spec: InputSpec) -> Frame:
                 reason=f"the model takes {demanded} px (height, width), not {crop}",
             )
     return Frame(crop, spec.resize)
+
+
+def _start(canvas: int, crop: int) -> int:
+    """Where the crop begins; a canvas that is too small gets its odd pixel of fill at the end."""
+    return round((canvas - crop) / 2.0) if canvas >= crop else -((crop - canvas) // 2)
 
 
 def _short_side(image: Size, side: int) -> Size:

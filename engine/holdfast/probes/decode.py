@@ -43,8 +43,14 @@ def decode(data: bytes, name: str, channels: int) -> Image.Image:
 
 
 def to_canvas(image: Image.Image, frame: Frame) -> NDArray[np.uint8]:
-    """Resize once to the canvas, (h, w, c) uint8; Pillow's bilinear filter antialiases."""
+    """Resize once to the canvas, (h, w, c) uint8; Pillow's bilinear filter antialiases.
+
+    Raises:
+        HoldfastError: `image_too_large` for a strip whose short side would be stretched too far.
+    """
     height, width = frame.canvas_size((image.height, image.width))
+    if max(height, width) > _MAX_SIDE_PX or height * width > _MAX_PIXELS:
+        raise HoldfastError("image_too_large", name="The resized image", limit=_MAX_PIXELS)
     if (height, width) != (image.height, image.width):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.uint8)

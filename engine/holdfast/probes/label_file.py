@@ -6,10 +6,11 @@ import io
 from holdfast.archive.members import LABELS_NAME
 from holdfast.errors import HoldfastError
 
-__all__ = ["LABELS_NAME", "read_labels"]
+__all__ = ["LABELS_NAME", "MAX_CLASSES", "read_labels"]
 
 _MAX_BYTES = 32 << 20
-_MAX_CLASSES = 1_000_000
+MAX_CLASSES = 1_000_000
+_MAX_DIGITS = 12
 
 
 def read_labels(data: bytes, names: tuple[str, ...]) -> tuple[int, ...]:
@@ -46,7 +47,8 @@ def _row(row: list[str], line: int) -> tuple[str, int]:
     if len(row) != 2:  # noqa: PLR2004 - file and label
         raise _invalid(f"line {line} does not have two columns")
     text = row[1].strip()
-    if not (text.isascii() and text.isdigit() and int(text[:12]) < _MAX_CLASSES):
+    whole = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+    if not whole or int(text) >= MAX_CLASSES:
         raise _invalid(f"line {line}: {text[:40]!r} is not a class index from 0")
     return row[0].strip(), int(text)
 

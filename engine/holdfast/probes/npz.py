@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.errors import HoldfastError
+from holdfast.probes.label_file import MAX_CLASSES
 
 __all__ = ["NpzProbes", "read_npz"]
 
 _MAX_BYTES = 2 << 30
 _MAX_SIDE_PX = 16_384
-_MEMBERS = {"images.npy", "labels.npy"}
 _CHANNELS = (1, 3)
 
 
@@ -68,8 +68,10 @@ def _labels(archive: zipfile.ZipFile, n: int) -> tuple[int, ...]:
     labels = _read(archive, "labels.npy")
     if labels.dtype.kind not in "iu" or labels.shape != (n,):
         raise HoldfastError("invalid_labels", reason=f"labels must be {n} whole numbers")
-    if labels.min() < 0:
-        raise HoldfastError("invalid_labels", reason="a label is negative")
+    if labels.min() < 0 or labels.max() >= MAX_CLASSES:
+        raise HoldfastError(
+            "invalid_labels", reason=f"a label is negative or not below {MAX_CLASSES}"
+        )
     return tuple(int(label) for label in labels)
 
 
@@ -79,7 +81,9 @@ def _read(archive: zipfile.ZipFile, name: str) -> NDArray[np.generic]:
             shape, fortran, dtype = _header(stream)
             count = math.prod(shape)
             data = stream.read(count * dtype.itemsize)
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, RuntimeError):
+    except HoldfastError:
+        raise
+    except Exception:  # noqa: BLE001 - zip, deflate and header readers raise many kinds
         raise _invalid(f"{name} is damaged") from None
     if len(data) != count * dtype.itemsize:
         raise _invalid(f"{name} is shorter than it says")
@@ -90,8 +94,10 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(stream)
-    if dtype.hasobject or dtype.itemsize == 0 or math.prod(shape) * dtype.itemsize > _MAX_BYTES:
-        raise _invalid(f"an array holds objects or more than {_MAX_BYTES} bytes")
+    if dtype.kind not in "uif" or any(type(side) is not int or side < 0 for side in shape):
+        raise _invalid("an array does not hold plain numbers")
+    if math.prod(shape) * dtype.itemsize > _MAX_BYTES:
+        raise _invalid(f"an array holds more than {_MAX_BYTES} bytes")
     return shape, fortran, dtype
 
 

@@ -1,0 +1,84 @@
+"""Puts the service together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.staticfiles import StaticFiles
+
+from holdfast_api import (
+    assets,
+    audits,
+    events,
+    handlers,
+    health,
+    login,
+    openapi,
+    outcomes,
+    pages,
+    reference,
+    uploads,
+)
+from holdfast_api.doorbell import make_ring
+from holdfast_api.edge import Edge
+from holdfast_api.guard import Guard
+from holdfast_api.parts import Parts, Ring
+from holdfast_api.rendering import VERSION
+from holdfast_api.settings import ApiSettings
+from holdfast_db.session import Database
+from holdfast_db.settings import StorageSettings
+from holdfast_db.store import FileStore
+
+__all__ = ["create_app"]
+
+_ROUTERS = (uploads, assets, audits, events, outcomes, health, pages, login, reference)
+
+
+def create_app(
+    settings: ApiSettings | None = None,
+    storage: StorageSettings | None = None,
+    *,
+    ring: Ring | None = None,
+) -> FastAPI:
+    """Make the application. The database must have been migrated.
+
+    Args:
+        settings: of the API; read from the environment when left out.
+        storage: where data lives; read from the environment when left out.
+        ring: called with a queue's name after work was written for it; by default it sends the
+            doorbell message through the broker of the environment.
+    """
+    settings, storage = settings or ApiSettings(), storage or StorageSettings()
+    app = FastAPI(
+        title="Holdfast",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=openapi.operation_id,
+        middleware=[
+            Middleware(Edge, max_json_bytes=settings.max_json_bytes),
+            Middleware(Guard, settings=settings),
+        ],
+    )
+    app.state.parts = Parts(
+        settings=settings,
+        db=Database(storage.database_url),
+        store=FileStore(storage.data, min_free_bytes=storage.min_free_bytes),
+        ring=ring or make_ring(storage.data),
+        min_free_bytes=storage.min_free_bytes,
+    )
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    app.mount("/static", StaticFiles(directory=str(files("holdfast_api") / "static")))
+    handlers.install(app)
+    openapi.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.parts.db.close()

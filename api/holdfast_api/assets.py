@@ -1,0 +1,150 @@
+"""Models and probe sets: uploaded bytes under a name."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from holdfast.errors import HoldfastError
+from holdfast_api.ids import known_id
+from holdfast_api.parts import Parts, PartsDep
+from holdfast_api.problems import declare
+from holdfast_api.requests import AssetQuery, ModelRequest, ProbeSetRequest
+from holdfast_api.storing import (
+    ARCHIVE_REFUSALS,
+    MODEL_REFUSALS,
+    find_blob,
+    kind_of_archive,
+    kind_of_model,
+    show,
+)
+from holdfast_api.views import ModelListView, ModelView, ProbeSetListView, ProbeSetView
+from holdfast_db.assets import NewModel, NewProbeSet, add_model, add_probe_set
+from holdfast_db.queries import (
+    get_model,
+    get_probe_set,
+    list_models,
+    list_probe_sets,
+)
+from holdfast_db.store import StoredBlob
+from holdfast_db.tables import ModelRow, ProbeSetRow
+
+__all__ = ["model_view", "probe_set_view", "router"]
+
+router = APIRouter(prefix="/v1", tags=["Models and probe sets"])
+
+
+@router.post(
+    "/models",
+    status_code=201,
+    responses={
+        200: {"model": ModelView, "description": "This file has this name already."},
+        **declare("not_found", "upload_not_ready", *MODEL_REFUSALS),
+    },
+)
+def create_model(body: ModelRequest, parts: PartsDep, response: Response) -> ModelView:
+    """Give an uploaded model file a name."""
+    blob, filename = _blob_of(parts, body)
+    new = NewModel(
+        name=body.name,
+        format=kind_of_model(parts.store.path(blob.sha256)),
+        blob=blob,
+        project=body.project,
+        filename=filename,
+    )
+    with parts.db.transaction() as session:
+        row, is_new = add_model(session, new)
+    _created(response, f"/v1/models/{row.id}", is_new=is_new)
+    return model_view(row)
+
+
+@router.get("/models", responses=declare("invalid_request"))
+def get_models(parts: PartsDep, query: Annotated[AssetQuery, Query()]) -> ModelListView:
+    """Models, newest first."""
+    with parts.db.reading() as session:
+        found = list_models(session, **query.model_dump())
+    return ModelListView(
+        items=[model_view(row) for row in found.items], next_cursor=found.next_cursor
+    )
+
+
+@router.get("/models/{model_id}", responses=declare("not_found"))
+def get_one_model(model_id: str, parts: PartsDep) -> ModelView:
+    """One model."""
+    with parts.db.reading() as session:
+        row = get_model(session, known_id(model_id, "model"))
+    if row is None:
+        raise HoldfastError("not_found", what="model")
+    return model_view(row)
+
+
+@router.post(
+    "/probe-sets",
+    status_code=201,
+    responses={
+        200: {"model": ProbeSetView, "description": "This file has this name already."},
+        **declare("not_found", "upload_not_ready", *ARCHIVE_REFUSALS),
+    },
+)
+def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response) -> ProbeSetView:
+    """Give an uploaded archive of images a name."""
+    blob, _ = _blob_of(parts, body)
+    new = NewProbeSet(
+        name=body.name,
+        archive=kind_of_archive(parts.store.path(blob.sha256)),
+        blob=blob,
+        project=body.project,
+    )
+    with parts.db.transaction() as session:
+        row, is_new = add_probe_set(session, new)
+    _created(response, f"/v1/probe-sets/{row.id}", is_new=is_new)
+    return probe_set_view(row)
+
+
+@router.get("/probe-sets", responses=declare("invalid_request"))
+def get_probe_sets(parts: PartsDep, query: Annotated[AssetQuery, Query()]) -> ProbeSetListView:
+    """Probe sets, newest first."""
+    with parts.db.reading() as session:
+        found = list_probe_sets(session, **query.model_dump())
+    return ProbeSetListView(
+        items=[probe_set_view(row) for row in found.items], next_cursor=found.next_cursor
+    )
+
+
+@router.get("/probe-sets/{probe_set_id}", responses=declare("not_found"))
+def get_one_probe_set(probe_set_id: str, parts: PartsDep) -> ProbeSetView:
+    """One probe set."""
+    with parts.db.reading() as session:
+        row = get_probe_set(session, known_id(probe_set_id, "probe set"))
+    if row is None:
+        raise HoldfastError("not_found", what="probe set")
+    return probe_set_view(row)
+
+
+def model_view(row: ModelRow) -> ModelView:
+    """What callers see of a model."""
+    return ModelView.model_validate(row, from_attributes=True)
+
+
+def probe_set_view(row: ProbeSetRow) -> ProbeSetView:
+    """What callers see of a probe set."""
+    return ProbeSetView.model_validate(row, from_attributes=True)
+
+
+def _blob_of(parts: Parts, body: ModelRequest | ProbeSetRequest) -> tuple[StoredBlob, str | None]:
+    """The bytes that a request names, and the file name they came under."""
+    sha256, filename = body.sha256, None
+    if body.upload_id is not None:
+        upload = show(parts, body.upload_id)
+        if upload.state != "complete":
+            raise HoldfastError("upload_not_ready", id=upload.id)
+        sha256, filename = upload.sha256, upload.filename
+    known = find_blob(parts, sha256 or "")
+    if known is None:
+        raise HoldfastError("not_found", what="blob")
+    return StoredBlob(known.sha256, known.size_bytes), filename
+
+
+def _created(response: Response, location: str, *, is_new: bool) -> None:
+    response.headers["Location"] = location
+    if not is_new:
+        response.status_code = 200

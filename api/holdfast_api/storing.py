@@ -1,0 +1,205 @@
+"""Uploads in the database and in the store: announced, complete or refused."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from holdfast.errors import HoldfastError
+from holdfast.probes.sniff import check_archive
+from holdfast.runtimes.sniff import sniff
+from holdfast_api.ids import known_id
+from holdfast_api.parts import Parts
+from holdfast_api.requests import UploadRequest
+from holdfast_api.settings import ApiSettings
+from holdfast_api.views import BlobView, UploadView
+from holdfast_db.assets import add_blob
+from holdfast_db.queries import get_blob, get_upload
+from holdfast_db.store import BlobWriter, StoredBlob
+from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow, UploadRow
+
+__all__ = [
+    "REFUSALS",
+    "announce",
+    "complete",
+    "find_blob",
+    "forget",
+    "kind_of_archive",
+    "kind_of_model",
+    "limit_of",
+    "open_upload",
+    "show",
+]
+
+MODEL_REFUSALS: Final = ("unsupported_format", "pickle_refused", "format_not_supported")
+ARCHIVE_REFUSALS: Final = (
+    *("not_a_zip", "bad_zip", "empty_archive", "too_many_files", "zip_bomb", "archive_too_large"),
+    *("unsafe_name", "special_file", "duplicate_name", "encrypted_zip", "zip_method"),
+    *("unsupported_file", "file_too_large"),
+)
+REFUSALS: Final = (*MODEL_REFUSALS, *ARCHIVE_REFUSALS)
+"""What the bytes of an upload may be refused for."""
+_AUDITED: Final = frozenset({"onnx"})
+
+
+def limit_of(kind: str, settings: ApiSettings) -> tuple[int, str]:
+    """The largest file of this kind, and the setting that says so."""
+    if kind == "model":
+        return settings.max_model_bytes, "HOLDFAST_MAX_MODEL_BYTES"
+    return settings.max_probes_bytes, "HOLDFAST_MAX_PROBES_BYTES"
+
+
+def kind_of_model(path: Path) -> str:
+    """The format of a model file, refused here when no audit would take it.
+
+    Raises:
+        HoldfastError: one of `MODEL_REFUSALS`, or what is wrong with its zip.
+    """
+    found = sniff(path)
+    if found not in _AUDITED:
+        raise HoldfastError("format_not_supported", format=found.value)
+    return found.value
+
+
+def kind_of_archive(path: Path) -> str:
+    """The kind of an image archive; see `check_archive` for what it refuses."""
+    with path.open("rb") as file:
+        return check_archive(file)
+
+
+def find_blob(parts: Parts, sha256: str) -> BlobView | None:
+    """The bytes with this digest, if they are here."""
+    with parts.db.reading() as session:
+        row = get_blob(session, sha256)
+    if row is None or not parts.store.exists(row.sha256):
+        return None
+    return BlobView(sha256=row.sha256, size_bytes=row.size_bytes)
+
+
+def announce(parts: Parts, body: UploadRequest) -> UploadView:
+    """Write the row of a new upload."""
+    row = UploadRow(
+        kind=body.kind,
+        size_bytes=body.size_bytes,
+        sha256=body.sha256,
+        filename=body.filename,
+        expires_at=datetime.now(UTC) + timedelta(seconds=parts.settings.upload_ttl_s),
+    )
+    with parts.db.transaction() as session:
+        session.add(row)
+    return _view(row)
+
+
+def show(parts: Parts, upload_id: str) -> UploadView:
+    """One upload."""
+    with parts.db.reading() as session:
+        return _view(_get(session, upload_id))
+
+
+def open_upload(parts: Parts, upload_id: str) -> UploadView:
+    """An upload that waits for its bytes.
+
+    Raises:
+        HoldfastError: `not_found`, also for one that expired; `upload_finished`.
+    """
+    upload = show(parts, upload_id)
+    if upload.state != "open":
+        raise HoldfastError("upload_finished", id=upload.id)
+    if upload.expires_at < datetime.now(UTC):
+        raise HoldfastError("not_found", what="upload")
+    return upload
+
+
+def complete(
+    parts: Parts, upload: UploadView, writer: BlobWriter, checksum: str | None
+) -> UploadView:
+    """Keep the bytes, unless they are not what was announced or nothing we could audit.
+
+    Raises:
+        HoldfastError: `checksum_mismatch` leaves the upload open, one of `REFUSALS` ends it.
+    """
+    if upload.sha256 is not None and checksum not in (None, upload.sha256):
+        raise HoldfastError("checksum_mismatch")
+    blob = writer.commit(checksum or upload.sha256)
+    kind_of = kind_of_model if upload.kind == "model" else kind_of_archive
+    try:
+        kind_of(parts.store.path(blob.sha256))
+    except HoldfastError as error:
+        _refuse(parts, upload.id, blob, error.code)
+        raise
+    return _keep(parts, upload.id, blob)
+
+
+def forget(parts: Parts, upload_id: str) -> None:
+    """Remove an upload, and its bytes when no model, probe set or other upload uses them."""
+    with parts.db.transaction() as session:
+        row = _get(session, upload_id)
+        session.delete(row)
+        session.flush()
+        if row.state != "complete" or row.sha256 is None or _is_used(session, row.sha256):
+            return
+        session.execute(delete(BlobRow).where(BlobRow.sha256 == row.sha256))
+        parts.store.delete(row.sha256)
+
+
+def _keep(parts: Parts, upload_id: str, blob: StoredBlob) -> UploadView:
+    values = {"sha256": blob.sha256, "offset": blob.size_bytes}
+    try:
+        with parts.db.transaction() as session:
+            add_blob(session, blob)
+            _close(session, upload_id, state="complete", **values)
+            return _view(_get(session, upload_id))
+    except HoldfastError:
+        _drop_if_unknown(parts, blob)
+        raise
+
+
+def _refuse(parts: Parts, upload_id: str, blob: StoredBlob, code: str) -> None:
+    _drop_if_unknown(parts, blob)
+    with parts.db.transaction() as session:
+        _close(session, upload_id, state="failed", error_code=code)
+
+
+def _drop_if_unknown(parts: Parts, blob: StoredBlob) -> None:
+    """Remove bytes that nobody may keep; as a file of the other kind the same may be in use."""
+    with parts.db.transaction() as session:
+        if get_blob(session, blob.sha256) is None:
+            parts.store.delete(blob.sha256)
+
+
+def _close(session: Session, upload_id: str, **values: object) -> None:
+    """Of two senders of one upload the first wins."""
+    is_open = (UploadRow.id == upload_id, UploadRow.state == "open")
+    closed = update(UploadRow).where(*is_open).values(values).returning(UploadRow.id)
+    if session.execute(closed).first() is None:
+        raise HoldfastError("upload_finished", id=upload_id)
+
+
+def _is_used(session: Session, sha256: str) -> bool:
+    users = (ModelRow.sha256, ProbeSetRow.sha256, UploadRow.sha256)
+    return any(session.scalar(select(exists().where(column == sha256))) for column in users)
+
+
+def _get(session: Session, upload_id: str) -> UploadRow:
+    row = get_upload(session, known_id(upload_id, "upload"))
+    if row is None:
+        raise HoldfastError("not_found", what="upload")
+    return row
+
+
+def _view(row: UploadRow) -> UploadView:
+    return UploadView.model_validate(
+        {
+            **{name: getattr(row, name) for name in _COPIED},
+            "url": f"/v1/uploads/{row.id}",
+            "code": row.error_code,
+        }
+    )
+
+
+_COPIED = (
+    *("id", "kind", "state", "offset", "size_bytes", "sha256", "filename"),
+    *("created_at", "expires_at"),
+)

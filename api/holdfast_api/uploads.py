@@ -1,0 +1,101 @@
+"""Uploads: announce a file, send its bytes as a raw body, use it by id or by SHA-256."""
+
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Header, Request, Response
+
+from holdfast.errors import HoldfastError
+from holdfast_api import storing
+from holdfast_api.parts import PartsDep
+from holdfast_api.problems import declare
+from holdfast_api.requests import UploadRequest
+from holdfast_api.sink import check_room, receive
+from holdfast_api.views import BlobView, UploadView
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1", tags=["Uploads"])
+_BODY = {
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+}
+
+
+@router.post(
+    "/uploads",
+    status_code=201,
+    response_model=UploadView | BlobView,
+    responses={
+        200: {"model": BlobView, "description": "These bytes are here already."},
+        **declare("empty_file", "file_too_large", "storage_full"),
+    },
+)
+def create_upload(
+    body: UploadRequest, parts: PartsDep, response: Response
+) -> UploadView | BlobView:
+    """Announce a file. With a `sha256` that the service already has, nothing needs to be sent."""
+    limit, setting = storing.limit_of(body.kind, parts.settings)
+    what = "The model" if body.kind == "model" else "The image archive"
+    if body.size_bytes == 0:
+        raise HoldfastError("empty_file", what=what)
+    if body.size_bytes > limit:
+        raise HoldfastError(
+            "file_too_large", what=what, n=body.size_bytes, limit=limit, setting=setting
+        )
+    if body.sha256 is not None and (known := storing.find_blob(parts, body.sha256)) is not None:
+        response.status_code = 200
+        return known
+    check_room(parts, body.size_bytes)
+    view = storing.announce(parts, body)
+    response.headers["Location"] = view.url
+    return view
+
+
+@router.put(
+    "/uploads/{upload_id}",
+    status_code=201,
+    openapi_extra={"requestBody": {"required": True, **_BODY}},
+    responses=declare(
+        *("not_found", "upload_finished", "incomplete_body", "body_too_large", "slow_body"),
+        *("checksum_mismatch", "storage_full"),
+        *storing.REFUSALS,
+    ),
+)
+async def put_upload(
+    upload_id: str,
+    request: Request,
+    parts: PartsDep,
+    x_checksum_sha256: Annotated[str | None, Header(pattern=r"^[0-9a-fA-F]{64}$")] = None,
+) -> UploadView:
+    """Send the bytes, once, as the whole body. What does not arrive whole is not kept."""
+    upload = await anyio.to_thread.run_sync(storing.open_upload, parts, upload_id)
+    check_room(parts, upload.size_bytes)
+    writer = parts.store.begin()
+    try:
+        await receive(request, writer.write, upload.size_bytes, parts.settings)
+        return await anyio.to_thread.run_sync(
+            storing.complete, parts, upload, writer, x_checksum_sha256
+        )
+    finally:
+        writer.abort()
+
+
+@router.get("/uploads/{upload_id}", responses=declare("not_found"))
+def get_upload(upload_id: str, parts: PartsDep) -> UploadView:
+    """How far an upload is, and why it failed."""
+    return storing.show(parts, upload_id)
+
+
+@router.delete("/uploads/{upload_id}", status_code=204, responses=declare("not_found"))
+def delete_upload(upload_id: str, parts: PartsDep) -> None:
+    """Forget an upload. Bytes that a model or probe set uses stay."""
+    storing.forget(parts, upload_id)
+
+
+@router.head("/blobs/sha256:{sha256}", responses=declare("not_found"))
+def head_blob(sha256: str, parts: PartsDep) -> Response:
+    """Whether the service has these bytes, and how many they are."""
+    known = storing.find_blob(parts, sha256)
+    if known is None:
+        raise HoldfastError("not_found", what="blob")
+    return Response(headers={"Content-Length": str(known.size_bytes)})

@@ -1,0 +1,179 @@
+"""What callers read."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+__all__ = [
+    "AuditErrorView",
+    "AuditLinksView",
+    "AuditListView",
+    "AuditView",
+    "BlobView",
+    "HealthView",
+    "ModelListView",
+    "ModelView",
+    "ProbeSetListView",
+    "ProbeSetView",
+    "ProgressView",
+    "ReadinessView",
+    "UploadView",
+    "VersionView",
+    "WorkerView",
+]
+
+
+class UploadView(BaseModel):
+    """An announced file. `url` takes its bytes; `code` says why it failed."""
+
+    id: str
+    kind: Literal["model", "probes"]
+    state: Literal["open", "complete", "failed"]
+    url: str
+    offset: int
+    size_bytes: int
+    sha256: str | None
+    filename: str | None
+    code: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+class BlobView(BaseModel):
+    """Bytes that the service has."""
+
+    state: Literal["exists"] = "exists"
+    sha256: str
+    size_bytes: int
+
+
+class ModelView(BaseModel):
+    """A model file under a name."""
+
+    id: str
+    project: str
+    name: str
+    format: str
+    sha256: str
+    size_bytes: int
+    filename: str | None
+    created_at: datetime
+
+
+class ProbeSetView(BaseModel):
+    """An archive of images under a name."""
+
+    id: str
+    project: str
+    name: str
+    archive: str
+    sha256: str
+    size_bytes: int
+    created_at: datetime
+
+
+class ModelListView(BaseModel):
+    """A page of models, newest first."""
+
+    items: list[ModelView]
+    next_cursor: str | None
+
+
+class ProbeSetListView(BaseModel):
+    """A page of probe sets, newest first."""
+
+    items: list[ProbeSetView]
+    next_cursor: str | None
+
+
+class ProgressView(BaseModel):
+    """How far an audit is: `done` of `total` views have gone through the model."""
+
+    stage: str | None
+    done: int
+    total: int
+
+
+class AuditErrorView(BaseModel):
+    """Why an audit failed."""
+
+    code: str
+    title: str
+    sentence: str
+    hint: str
+    type: str
+
+
+class AuditLinksView(BaseModel):
+    """Where the parts of an audit are; the last three are there once it is done."""
+
+    self: str
+    page: str
+    events: str
+    verdict: str | None
+    result: str | None
+    report: str | None
+    samples: str | None
+
+
+class AuditView(BaseModel):
+    """An audit. `state` tells how the job went, `decision` what the gate said."""
+
+    id: str
+    project: str
+    branch: str | None
+    commit: str | None
+    model_id: str
+    model_name: str
+    probe_set_id: str
+    probe_set_name: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: ProgressView
+    cancel_requested: bool
+    error: AuditErrorView | None
+    decision: Literal["passed", "failed", "inconclusive"] | None
+    priority: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: AuditLinksView
+
+
+class AuditListView(BaseModel):
+    """A page of audits, newest first."""
+
+    items: list[AuditView]
+    next_cursor: str | None
+
+
+class VersionView(BaseModel):
+    """What runs here."""
+
+    name: Literal["holdfast"] = "holdfast"
+    version: str
+    api: Literal["v1"] = "v1"
+
+
+class HealthView(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class WorkerView(BaseModel):
+    """One worker process, its queues and the level of its sandbox."""
+
+    hostname: str
+    queues: list[str]
+    last_seen: datetime
+    fresh: bool
+    sandbox: dict[str, object]
+
+
+class ReadinessView(BaseModel):
+    """Whether requests can be served; `degraded` means that no worker takes the jobs."""
+
+    status: Literal["ready", "degraded", "unavailable"]
+    checks: dict[str, bool]
+    workers: list[WorkerView]

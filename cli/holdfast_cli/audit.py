@@ -1,0 +1,107 @@
+"""`holdfast audit`: the main job, here or on a service."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from holdfast_cli import options as opt
+from holdfast_cli.exits import EXIT
+
+if TYPE_CHECKING:  # these load the records; `holdfast --help` has to stay quick
+    from holdfast_cli.order import Order
+    from holdfast_cli.outputs import Outcome
+
+__all__ = ["audit"]
+
+
+def audit(  # noqa: PLR0913 - these are the options of the command
+    model: opt.OptionalModelPath = None,
+    *,
+    data: opt.Data = None,
+    config: opt.ConfigPath = None,
+    input: opt.Input = None,  # noqa: A002 - typer makes the option's name from it
+    crop: opt.Crop = None,
+    resize: opt.Resize = None,
+    limit: opt.Limit = None,
+    seed: opt.Seed = None,
+    confidence: opt.Confidence = None,
+    output: opt.Outputs = None,
+    inconclusive: opt.InconclusiveOption = None,
+    fail_on: opt.FailOnOption = opt.FailOn.error,
+    soft_fail: opt.SoftFail = False,
+    server: opt.Server = None,
+    wait: opt.Wait = True,
+    timeout: opt.Timeout = "30m",  # type: ignore[assignment] # typer parses the default, too
+    project: opt.Project = "default",
+    branch: opt.Branch = None,
+    commit: opt.Commit = None,
+    sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+    threads: opt.Threads = None,
+) -> None:
+    """Audit a model: how often does it change its mind when the picture moves?
+
+    Without --server it runs on this machine, in a locked child process.
+    """
+    from holdfast_cli.order import PlanOptions, find_config, make_order
+    from holdfast_cli.outputs import check_outputs
+
+    outputs = output or []
+    check_outputs(outputs)
+    if outputs and server and not wait:
+        raise typer.BadParameter("there is nothing to write with --no-wait", param_hint="-o")
+    order = make_order(
+        model,
+        data,
+        find_config(config),
+        PlanOptions(input, crop, resize, limit, seed, confidence),
+        inconclusive=inconclusive,
+        fail_on=fail_on,
+    )
+    finish = partial(_finish, order.name, outputs, soft_fail)
+    if server is None:
+        code = finish(_here(order, outputs, sandbox, threads))
+    else:
+        code = _there(order, server, (project, branch, commit), timeout if wait else None, finish)
+    raise typer.Exit(code)
+
+
+def _here(
+    order: "Order", outputs: Sequence[Path], sandbox: opt.SandboxLevel, threads: int | None
+) -> "Outcome":
+    from holdfast_cli.local import audit_here, child_limits, need
+
+    need("audit")
+    if any(path.suffix.lower() == ".html" for path in outputs):
+        need("report")
+    return audit_here(order, sandbox.value, child_limits(threads))
+
+
+def _there(
+    order: "Order",
+    server: str,
+    place: tuple[str, str | None, str | None],
+    timeout_s: float | None,
+    finish: Callable[["Outcome"], int],
+) -> int:
+    """Audit on a service; without a time-out only ask for it."""
+    from holdfast_cli.remote import Place, audit_there, connect, start_there
+
+    with connect(server) as client:
+        if timeout_s is None:
+            typer.echo(start_there(client, order, Place(*place)))
+            return EXIT["passed"]
+        return finish(audit_there(client, order, Place(*place), timeout_s))
+
+
+def _finish(name: str, outputs: Sequence[Path], soft_fail: bool, outcome: "Outcome") -> int:  # noqa: FBT001 - bound by partial
+    from holdfast_cli import screen
+    from holdfast_cli.gates import exit_code
+    from holdfast_cli.outputs import write_outputs
+
+    screen.show_result(name, outcome.result)
+    screen.show_verdict(name, outcome.verdict)
+    screen.show_written(write_outputs(outputs, outcome))
+    return exit_code(outcome.verdict, soft_fail=soft_fail)

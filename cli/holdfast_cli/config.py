@@ -1,0 +1,139 @@
+"""Read `holdfast.yaml`: a plan, a policy, and the paths it names."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+from pydantic import ValidationError
+
+from holdfast.errors import HoldfastError
+from holdfast.gate import read_policy
+from holdfast.records.plan import AuditPlan
+from holdfast_cli.config_file import ConfigFile, schema
+from holdfast_cli.yaml_tree import YamlTree, read_yaml
+
+__all__ = ["DEFAULT_NAME", "Config", "read_config"]
+
+DEFAULT_NAME: Final = "holdfast.yaml"
+_EMPTY: Final[dict[str, dict[str, list[object]]]] = {
+    "translation": {"shifts_px": []},
+    "rotation": {"angles_deg": []},
+    "scale": {"zooms": []},
+}
+
+
+@final
+@dataclass(frozen=True)
+class Config:
+    """What a configuration asks for. Without a file: the defaults and no gate."""
+
+    plan: AuditPlan = field(default_factory=AuditPlan)
+    model: Path | None = None
+    data: Path | None = None
+    gate: Mapping[str, Any] | None = None
+    """The `gate:` block as written; `holdfast.gate.read_policy` has accepted it."""
+
+
+def read_config(path: Path) -> Config:
+    """Read one file.
+
+    Raises:
+        HoldfastError: `file_not_found`; `invalid_config` with file and line; for the gate also
+            `invalid_policy` and `unknown_assertion`, with file and line as a note.
+    """
+    tree = read_yaml(path)
+    file = _validated(tree, _with_families_off(tree.data))
+    gate = tree.data.get("gate")
+    if gate is not None:
+        _check_gate(tree, gate)
+    return Config(
+        plan=file.plan(),
+        model=_beside(path, file.model.path),
+        data=_beside(path, file.data.path),
+        gate=gate,
+    )
+
+
+def _beside(config: Path, written: str | None) -> Path | None:
+    return None if written is None else config.parent / written
+
+
+def _with_families_off(data: Any) -> Any:  # noqa: ANN401 - user data
+    """`rotation: off` (False, says YAML) is the empty list: the family is left out."""
+    if not isinstance(data, dict) or not isinstance(data.get("families"), dict):
+        return data
+    families = {
+        name: _EMPTY.get(name, block) if block is False or block == "off" else block
+        for name, block in data["families"].items()
+    }
+    return {**data, "families": families}
+
+
+def _validated(tree: YamlTree, data: Any) -> ConfigFile:  # noqa: ANN401 - user data
+    if not isinstance(data, dict):
+        raise tree.complaint((), "the file must hold keys, starting with version: 1")
+    try:
+        return ConfigFile.model_validate_json(json.dumps(data, default=str, allow_nan=False))
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+    except (ValueError, TypeError, RecursionError):
+        raise tree.complaint((), "it holds NaN, infinity or a key that is no text") from None
+    loc = errors[0]["loc"]
+    if errors[0]["type"] == "extra_forbidden":
+        raise tree.complaint(loc, f"unknown key{_suggestion(loc)}")
+    written = _written(data, loc)
+    # Where a value may have several forms, each form has a complaint of its own.
+    here = [error["msg"] for error in errors if _written(data, error["loc"]) == written]
+    reason = " or: ".join(text.removeprefix("Value error, ") for text in dict.fromkeys(here))
+    raise tree.complaint(written, reason)
+
+
+def _written(data: Any, loc: Sequence[str | int]) -> Sequence[str | int]:  # noqa: ANN401 - user data
+    """`loc` up to where the file goes; pydantic adds the name of the alternative it tried."""
+    for depth, part in enumerate(loc):
+        inside = isinstance(data, dict) and part in data
+        if not inside and not (isinstance(data, list) and isinstance(part, int)):
+            missing = depth == len(loc) - 1 and isinstance(data, dict)
+            return loc if missing else loc[:depth]
+        data = data[part]
+    return loc
+
+
+def _suggestion(loc: Sequence[str | int]) -> str:
+    """The nearest key that is allowed where `loc` ends, from the schema."""
+    whole = schema()
+    near = difflib.get_close_matches(str(loc[-1]), _keys(whole, whole, loc[:-1]), n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _keys(whole: dict[str, Any], part: dict[str, Any], loc: Sequence[str | int]) -> list[str]:
+    if "$ref" in part:
+        return _keys(whole, whole["$defs"][part["$ref"].rpartition("/")[2]], loc)
+    if "anyOf" in part:
+        return [key for choice in part["anyOf"] for key in _keys(whole, choice, loc)]
+    properties: dict[str, Any] = part.get("properties", {})
+    if not loc:
+        return list(properties)
+    return _keys(whole, properties.get(str(loc[0]), {}), loc[1:])
+
+
+def _check_gate(tree: YamlTree, gate: Mapping[str, Any]) -> None:
+    try:
+        read_policy(gate)
+    except HoldfastError as error:
+        where = tree.where(["gate", "assertions", *_meant(error, list(gate["assertions"]))])
+        error.add_note(f"at {where}")
+        raise
+
+
+def _meant(error: HoldfastError, assertions: list[Any]) -> list[Any]:
+    """The assertion that an error is about, when it says so: by its name or its number."""
+    said = error.fields.get("id") or error.fields.get("reason", "")
+    number = re.match(r"assertions\.(\d+)\b", said)
+    if number and int(number[1]) < len(assertions):
+        return [assertions[int(number[1])]]
+    return [name for name in assertions if said == name or said.startswith(f"{name}: ")][:1]

@@ -1,0 +1,68 @@
+"""`holdfast inspect`: what a model file is."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast_cli import options as opt
+
+if TYPE_CHECKING:
+    from holdfast.records.model import ModelCard, TensorCard
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    model: opt.ModelPath,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+) -> None:
+    """Show what a model file is: format, inputs, outputs, and what it takes and gives."""
+    from holdfast_cli.local import card_of, need
+
+    need("audit")
+    card = card_of(model, sandbox.value)
+    if json:
+        typer.echo(card.model_dump_json(indent=2))
+    else:
+        _show(model.name, card)
+
+
+def _show(name: str, card: "ModelCard") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False, title=None)
+    table.add_column(style="dim")
+    table.add_column()
+    for key, value in _rows(card):
+        table.add_row(key, value)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(name)
+    console.print(table)
+
+
+def _rows(card: "ModelCard") -> list[tuple[str, str]]:
+    size = "any size"
+    if card.height_px and card.width_px:
+        size = f"{card.width_px} x {card.height_px} px"
+    return [
+        ("format", f"{card.format}, IR {card.ir_version}, opset {card.opset}"),
+        ("sha256", card.sha256),
+        ("size", f"{card.size_bytes} bytes, {card.n_parameters} parameters, {card.n_nodes} nodes"),
+        *(("input", _tensor(tensor)) for tensor in card.inputs),
+        *(("output", _tensor(tensor)) for tensor in card.outputs),
+        ("image", f"{size}, {card.channels} channels, {card.layout}"),
+        ("batch", "any" if card.batch is None else str(card.batch)),
+        ("scores", f"{card.output}, {card.output_kind or 'not known before it runs'}"),
+        ("head", str(card.head)),
+        *(("note", warning) for warning in card.warnings),
+    ]
+
+
+def _tensor(tensor: "TensorCard") -> str:
+    if tensor.shape is None:
+        return f"{tensor.name}: {tensor.dtype}, shape not given"
+    axes = ", ".join("?" if axis is None else str(axis) for axis in tensor.shape)
+    return f"{tensor.name}: {tensor.dtype} [{axes}]"

@@ -1,0 +1,99 @@
+"""An audit on this machine: this process supervises, a locked child reads the model and images."""
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from holdfast.errors import HoldfastError
+from holdfast.probes.pack import packed
+from holdfast.records.base import read_record
+from holdfast.records.job import ChildLimits, Progress
+from holdfast.records.model import ModelCard
+from holdfast.sandbox.parent import SandboxMode, inspect_model, run_audit
+from holdfast_cli.gates import decided
+from holdfast_cli.order import Order
+from holdfast_cli.outputs import Outcome, render
+from holdfast_cli.progress import progress
+
+__all__ = ["NEEDS", "absent", "audit_here", "card_of", "child_limits", "need"]
+
+NEEDS: Final = {
+    "audit": ("numpy", "onnx", "onnxruntime", "cv2", "PIL", "pyarrow", "scipy"),
+    "report": ("altair", "jinja2", "vl_convert"),
+    "server": ("fastapi", "uvicorn", "sqlalchemy", "alembic", "celery", "pydantic_settings"),
+}
+
+
+def absent(extra: str) -> list[str]:
+    """The libraries of an extra that are not installed; none of them is loaded."""
+    return [name for name in NEEDS[extra] if importlib.util.find_spec(name) is None]
+
+
+def need(*extras: str) -> None:
+    """Refuse, before any work, what a missing extra would break in the middle of it.
+
+    Raises:
+        HoldfastError: `missing_extra`.
+    """
+    for extra in extras:
+        if absent(extra):
+            raise HoldfastError("missing_extra", extra=extra)
+
+
+def child_limits(threads: int | None) -> ChildLimits:
+    """The bounds of the child, from the same HOLDFAST_CHILD_* settings that a worker reads.
+
+    Raises:
+        HoldfastError: `invalid_config` for a setting that is no number.
+    """
+    given: dict[str, Any] = {"threads": threads or len(os.sched_getaffinity(0))}
+    for name in ChildLimits.model_fields:
+        setting = f"HOLDFAST_CHILD_{name.upper()}"
+        if setting in os.environ and name != "threads":
+            try:
+                number = float(os.environ[setting])
+            except ValueError:
+                reason = "this must be a number"
+                raise HoldfastError("invalid_config", where=setting, reason=reason) from None
+            given[name] = int(number) if number.is_integer() else number
+    try:
+        return read_record(ChildLimits, given, "invalid_plan")
+    except HoldfastError as error:
+        where = "the HOLDFAST_CHILD_ settings"
+        raise HoldfastError("invalid_config", where=where, reason=error.fields["reason"]) from None
+
+
+def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
+    """Run one audit; Ctrl-C ends the child.
+
+    Raises:
+        HoldfastError: everything that can be wrong with the model, the images or the machine.
+    """
+    with packed(order.data) as probes, progress(order.name) as report:
+
+        def show(step: Progress) -> None:
+            report(step.stage, step.done, step.total)
+
+        done = run_audit(
+            order.model,
+            probes,
+            order.plan,
+            mode=mode,
+            limits=limits,
+            on_progress=show,
+            cancelled=lambda: False,
+        )
+    verdict = decided(done.result, order.gate)
+    return Outcome(
+        result=done.result,
+        result_json=done.result_json,
+        verdict=verdict,
+        report=lambda: render(done.result, verdict),
+        samples=lambda: done.samples,
+    )
+
+
+def card_of(model: Path, mode: SandboxMode) -> ModelCard:
+    """What a model file is, seen by a locked child."""
+    return inspect_model(model, mode=mode, limits=child_limits(1))

@@ -1,0 +1,99 @@
+"""What one `holdfast audit` asks for, after configuration and options were put together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import typer
+
+from holdfast.records.base import read_record
+from holdfast.records.plan import AuditPlan
+from holdfast_cli.config import DEFAULT_NAME, Config, read_config
+from holdfast_cli.gates import with_options
+from holdfast_cli.options import FailOn, Inconclusive, InputPreset
+
+__all__ = ["Order", "PlanOptions", "find_config", "make_order"]
+
+
+@final
+@dataclass(frozen=True)
+class PlanOptions:
+    """The options that change the plan; None leaves what the configuration says."""
+
+    input: InputPreset | None = None
+    crop: int | None = None
+    resize: int | None = None
+    limit: int | None = None
+    seed: int | None = None
+    confidence: float | None = None
+
+
+@final
+@dataclass(frozen=True)
+class Order:
+    """One audit, complete: nothing has to be looked up any more."""
+
+    model: Path
+    data: Path
+    plan: AuditPlan
+    gate: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """What the screen calls it."""
+        return self.model.name
+
+
+def find_config(path: Path | None) -> Config:
+    """The configuration that is named, else `holdfast.yaml` of this folder, else the defaults."""
+    if path is None:
+        path = Path(DEFAULT_NAME)
+        if not path.is_file():
+            return Config()
+        typer.echo(f"using {path}", err=True)
+    return read_config(path)
+
+
+def make_order(
+    model: Path | None,
+    data: Path | None,
+    config: Config,
+    options: PlanOptions,
+    *,
+    inconclusive: Inconclusive | None,
+    fail_on: FailOn,
+) -> Order:
+    """Put a configuration and the options over it together.
+
+    Raises:
+        HoldfastError: `invalid_plan`.
+        typer.BadParameter: no model or no images were named anywhere.
+    """
+    model, data = model or config.model, data or config.data
+    if model is None:
+        raise typer.BadParameter("name a model, here or in holdfast.yaml", param_hint="MODEL")
+    if data is None:
+        raise typer.BadParameter("name the images, here or in holdfast.yaml", param_hint="--data")
+    return Order(
+        model=model,
+        data=data,
+        plan=_plan(config.plan, options),
+        gate=with_options(config.gate, inconclusive, fail_on),
+    )
+
+
+def _plan(plan: AuditPlan, options: PlanOptions) -> AuditPlan:
+    written = plan.model_dump(mode="json")
+    sides = {"crop": options.crop, "resize": options.resize}
+    spec = {**written["input"], **_given(sides)}
+    if options.input is not None:
+        # Another preset: the values of a custom one in the file no longer apply.
+        custom = dict.fromkeys(("scale", "mean", "std", "order"))
+        spec = {**spec, **custom, "preset": options.input.value}
+    top = {"limit": options.limit, "seed": options.seed, "confidence": options.confidence}
+    return read_record(AuditPlan, {**written, **_given(top), "input": spec}, "invalid_plan")
+
+
+def _given(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,101 @@
+"""Write what an audit leaves: the suffix decides the format."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, final
+
+import typer
+from pydantic import ValidationError
+
+from holdfast.errors import HoldfastError
+from holdfast.records.policy import Verdict
+from holdfast.records.result import AuditResult
+
+__all__ = ["Outcome", "check_outputs", "parse_result", "read_result", "render", "write_outputs"]
+
+
+@final
+@dataclass(frozen=True)
+class Outcome:
+    """A finished audit. Report and per-sample file are made or fetched when they are written."""
+
+    result: AuditResult
+    result_json: bytes
+    verdict: Verdict | None
+    report: Callable[[], bytes]
+    samples: Callable[[], bytes] | None = None
+
+
+_FORMATS: Final[dict[str, Callable[[Outcome], bytes]]] = {
+    ".html": lambda outcome: outcome.report(),
+    ".json": lambda outcome: outcome.result_json,
+}
+
+
+def check_outputs(paths: Sequence[Path]) -> None:
+    """Refuse, before any work, a path that could not be written after it.
+
+    Raises:
+        HoldfastError: `unsupported_output_format`.
+        typer.BadParameter: a folder that cannot be made or written.
+    """
+    for path in paths:
+        if path.suffix.lower() not in _FORMATS:
+            raise HoldfastError("unsupported_output_format", path=path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            raise typer.BadParameter(f"{path.parent} cannot be made", param_hint="-o") from None
+        target = path if path.exists() else path.parent
+        if path.is_dir() or not os.access(target, os.W_OK):
+            raise typer.BadParameter(f"{path} cannot be written", param_hint="-o")
+
+
+def write_outputs(paths: Sequence[Path], outcome: Outcome) -> list[Path]:
+    """Write every path and, beside a result, its per-sample file; answer what was written."""
+    written = []
+    for path in paths:
+        suffix = path.suffix.lower()
+        path.write_bytes(_FORMATS[suffix](outcome))
+        written.append(path)
+        if suffix == ".json" and outcome.samples is not None:
+            samples = path.with_suffix(".samples.parquet")
+            samples.write_bytes(outcome.samples())
+            written.append(samples)
+    return written
+
+
+def render(result: AuditResult, verdict: Verdict | None) -> bytes:
+    """The HTML report, made here."""
+    from holdfast_reports.html import html_report
+
+    return html_report(result, verdict).encode()
+
+
+def read_result(path: Path) -> AuditResult:
+    """Read a stored result.
+
+    Raises:
+        HoldfastError: `file_not_found` or `invalid_result`.
+    """
+    try:
+        return parse_result(path.read_bytes(), str(path))
+    except OSError:
+        raise HoldfastError("file_not_found", path=path) from None
+
+
+def parse_result(data: bytes, name: str) -> AuditResult:
+    """Read the bytes of a result that came from `name`.
+
+    Raises:
+        HoldfastError: `invalid_result`.
+    """
+    try:
+        return AuditResult.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        raise HoldfastError("invalid_result", path=name, reason=reason) from None

@@ -1,0 +1,149 @@
+"""An audit on a service: bring the files, ask, wait, fetch. The same output as an audit here."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, final
+
+import typer
+
+from holdfast.errors import HoldfastError
+from holdfast.probes.pack import packed
+from holdfast.records.policy import Verdict
+from holdfast_cli.client import Client, told
+from holdfast_cli.order import Order
+from holdfast_cli.outputs import Outcome, parse_result
+from holdfast_cli.progress import Report, progress
+
+__all__ = [
+    "Place",
+    "audit_there",
+    "check_done",
+    "connect",
+    "fetch",
+    "is_open",
+    "start_there",
+    "submit",
+    "wait_for",
+]
+
+_POLL_S: Final = 20
+_OPEN: Final = ("queued", "running")
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """Where on a service an audit belongs."""
+
+    project: str = "default"
+    branch: str | None = None
+    commit: str | None = None
+
+
+def connect(url: str) -> Client:
+    """A client with the token of the environment."""
+    return Client(url, os.environ.get("HOLDFAST_TOKEN"))
+
+
+def submit(client: Client, order: Order, place: Place, report: Report) -> dict[str, Any]:
+    """Upload what the service does not have and ask for the audit; answer its view."""
+    model = _bring(client, "model", order.model, order.model.name, report)
+    with packed(order.data) as probes:
+        probe_set = _bring(client, "probes", probes, order.data.name, report)
+    project = {"project": place.project}
+    return client.post(
+        "/v1/audits",
+        {
+            **project,
+            "branch": place.branch,
+            "commit": place.commit,
+            "model_id": client.post("/v1/models", {**project, **model})["id"],
+            "probe_set_id": client.post("/v1/probe-sets", {**project, **probe_set})["id"],
+            "plan": json.loads(order.plan.model_dump_json(exclude={"schema_version"})),
+            "policy": order.gate,
+        },
+    )
+
+
+def _bring(
+    client: Client, kind: Literal["model", "probes"], path: Path, name: str, report: Report
+) -> dict[str, str]:
+    """Upload a file; answer what its registration under a name says."""
+
+    def step(done: int, total: int) -> None:
+        report(f"uploading {name}", done, total)
+
+    return {"name": name, "sha256": client.upload(kind, path, name, step)}
+
+
+def wait_for(
+    client: Client, audit: dict[str, Any], timeout_s: float, report: Report
+) -> dict[str, Any]:
+    """Wait until the audit is done.
+
+    Raises:
+        HoldfastError: why it failed; `wait_timeout` when it is still going on. Ctrl-C passes
+            through after a line that says so: the audit belongs to the service, not to us.
+    """
+    page, deadline = client.absolute(audit["links"]["page"]), time.monotonic() + timeout_s
+    try:
+        while is_open(audit):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise HoldfastError("wait_timeout", limit=f"{timeout_s:g}", url=page)
+            step = audit["progress"]
+            report(step["stage"] or audit["state"], step["done"], step["total"])
+            audit = client.get(audit["links"]["self"], wait=max(1, min(_POLL_S, int(left))))
+    except KeyboardInterrupt:
+        typer.echo(f"The audit goes on: {page}", err=True)
+        raise
+    check_done(audit)
+    return audit
+
+
+def is_open(audit: dict[str, Any]) -> bool:
+    """Whether an audit has not ended yet."""
+    return audit["state"] in _OPEN
+
+
+def check_done(audit: dict[str, Any]) -> None:
+    """Raise, as an error of ours, why an audit that ended is not done."""
+    if audit["state"] != "done":
+        error = audit["error"] or {"code": "cancelled"}
+        raise told(error["code"], error.get("sentence"), error.get("hint"))
+
+
+def fetch(client: Client, audit: dict[str, Any]) -> Outcome:
+    """Everything that a finished audit left."""
+    links = audit["links"]
+    result_json = client.content(links["result"])
+    verdict = None
+    if audit["decision"] is not None:
+        verdict = Verdict.model_validate_json(client.content(links["verdict"]))
+    return Outcome(
+        result=parse_result(result_json, client.absolute(links["result"])),
+        result_json=result_json,
+        samples=lambda: client.content(links["samples"]),
+        report=lambda: client.content(links["report"]),
+        verdict=verdict,
+    )
+
+
+def audit_there(client: Client, order: Order, place: Place, timeout_s: float) -> Outcome:
+    """Run one audit on a service and bring its result back.
+
+    Raises:
+        HoldfastError: everything that can be wrong, with the same codes as an audit here.
+    """
+    with progress(order.name) as report:
+        audit = wait_for(client, submit(client, order, place, report), timeout_s, report)
+    return fetch(client, audit)
+
+
+def start_there(client: Client, order: Order, place: Place) -> str:
+    """Only ask for an audit; answer the address of its page."""
+    with progress(order.name) as report:
+        return client.absolute(submit(client, order, place, report)["links"]["page"])

@@ -1,0 +1,81 @@
+"""What a person reads on stdout after an audit: the numbers, the reasons, the verdict."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.records.policy import Decision, Verdict
+from holdfast.records.result import AuditResult, Measurement, Normalisation
+
+__all__ = ["STYLE", "show_result", "show_verdict", "show_written"]
+
+STYLE: Final = {
+    Decision.passed: "bold green",
+    Decision.failed: "bold red",
+    Decision.inconclusive: "bold yellow",
+}
+_HOW: Final = {
+    "given": "as asked",
+    "most_accurate": "the most accurate one on the labelled images",
+    "default": "the default",
+}
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def show_result(name: str, result: AuditResult) -> None:
+    """Print what was measured, and the findings."""
+    console = _console()
+    probes, (height, width) = result.probes, result.provenance.crop_px
+    facts = f"{probes.n_used} images, {probes.n_labelled} labelled, {width} x {height} px"
+    console.print(Text.assemble((name, "bold"), f": {facts}"))
+    console.print(Text(_preset(result.provenance.normalisation)))
+    if probes.skipped:
+        console.print(Text(f"{len(probes.skipped)} images could not be used", style="yellow"))
+    console.print(_table(result.measurements, result.plan.confidence))
+    for finding in result.findings:
+        console.print(Text.assemble((finding.severity, "bold"), f" {finding.id}: "), end="")
+        console.print(Text(f"{finding.sentence} {finding.hint}".rstrip()))
+
+
+def _preset(used: Normalisation) -> str:
+    return f"input preset {used.preset}: {_HOW[used.how]}"
+
+
+def _table(measurements: Sequence[Measurement], confidence: float) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("measurement")
+    table.add_column("value", justify="right")
+    table.add_column(f"{100 * confidence:g} % interval")
+    for item in measurements:
+        if item.value is None:
+            table.add_row(item.id, "-", Text(item.sentence, style="dim"))
+        else:
+            table.add_row(item.id, f"{item.value:.4f}", Text(f"[{item.low:.4f}, {item.high:.4f}]"))
+    return table
+
+
+def show_verdict(name: str, verdict: Verdict | None) -> None:
+    """Print the decision first, then each assertion with its reason."""
+    console = _console()
+    if verdict is None:
+        console.print(Text("No gate: nothing was decided.", style="dim"))
+        return
+    style = STYLE[verdict.decision]
+    console.print(Text.assemble((verdict.decision.upper(), style), f" {name}: {verdict.sentence}"))
+    for item in verdict.judgements:
+        head = (f"  {item.decision}", STYLE[item.decision].removeprefix("bold "))
+        level = "" if item.level == "error" else f" ({item.level})"
+        console.print(Text.assemble(head, f" {item.id}{level}: {item.sentence}"))
+
+
+def show_written(written: Sequence[Path | str]) -> None:
+    """Print where the outputs are."""
+    for target in written:
+        _console().print(Text(f"wrote {target}"))

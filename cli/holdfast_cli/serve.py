@@ -1,0 +1,43 @@
+"""`holdfast serve` and `holdfast worker`."""
+
+from typing import Annotated
+
+import typer
+
+from holdfast_cli import options as opt
+
+__all__ = ["serve", "worker"]
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(envvar="HOLDFAST_HOST", help="Listen here.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="HOLDFAST_PORT", min=0, max=65535, help="Listen on this port.")
+    ] = 8000,
+    data: opt.DataFolder = opt.DATA,
+) -> None:
+    """Start the whole service: API, pages, queue and one worker; no other server is needed."""
+    from holdfast_cli.local import need
+
+    need("server", "audit")
+    from holdfast_cli.embedded import serve_until_stopped
+
+    raise typer.Exit(serve_until_stopped(host, port, data))
+
+
+def worker(
+    *,
+    queue: Annotated[str, typer.Option(help="Take jobs from this queue.")] = "cpu",
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Audits at a time.")] = 1,
+) -> None:
+    """Start a worker for a service whose database and broker HOLDFAST_* variables name."""
+    import os
+    import sys
+
+    from holdfast_cli.local import need
+
+    need("server", "audit")
+    # The worker takes our place: signals reach it directly, and no process is in between.
+    command = [sys.executable, "-m", "holdfast_worker", "--queue", queue]
+    os.execv(sys.executable, [*command, "--concurrency", str(concurrency)])  # noqa: S606 - ourselves

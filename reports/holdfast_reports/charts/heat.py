@@ -1,0 +1,73 @@
+"""The map of all shifts."""
+
+from typing import Final
+
+import altair as alt
+from markupsafe import Markup
+
+from holdfast_reports.charts.svg import HEAT, HEAT_INK, INK, drawn
+from holdfast_reports.shapes import HeatMap
+from holdfast_reports.words import signed
+
+__all__ = ["heat_svg"]
+
+_SIDE: Final = 396
+_LARGEST_CELL: Final = 44
+_FONT: Final = 12
+_MOST_LABELS: Final = 13
+
+
+def heat_svg(heat: HeatMap) -> Markup:
+    """Draw it, as squares; the unmoved picture is a ring."""
+    cell = min(_LARGEST_CELL, _SIDE // max(len(heat.dxs), len(heat.dys)))
+    layers: list[alt.Chart] = [_squares(heat, cell)]
+    if heat.printed:
+        layers.append(_labels(heat, cell))
+    if 0 in heat.dxs and 0 in heat.dys:
+        layers.append(_ring(heat, cell))
+    size = {"width": cell * len(heat.dxs), "height": cell * len(heat.dys)}
+    return drawn(alt.layer(*layers).properties(**size), heat.id, heat.title, heat.description)
+
+
+def _squares(heat: HeatMap, cell: int) -> alt.Chart:
+    rows = [{"x": c.dx, "y": c.dy, "colour": HEAT[c.step]} for c in heat.cells]
+    gap = 2 if cell > 16 else 0  # noqa: PLR2004 - a gap would eat a smaller square
+    edge = {"stroke": INK["card"], "strokeWidth": gap} if gap else {}
+    mark = alt.Chart(alt.Data(values=rows)).mark_rect(**edge)
+    return mark.encode(_x(heat), _y(heat), color=alt.Color("colour:N", scale=None))
+
+
+def _labels(heat: HeatMap, cell: int) -> alt.Chart:
+    rows = [
+        {"x": c.dx, "y": c.dy, "words": c.label, "colour": HEAT_INK[c.step]} for c in heat.cells
+    ]
+    mark = alt.Chart(alt.Data(values=rows)).mark_text(fontSize=min(_FONT, cell // 3))
+    ink = alt.Color("colour:N", scale=None)
+    return mark.encode(_x(heat), _y(heat), text="words:N", color=ink)
+
+
+def _ring(heat: HeatMap, cell: int) -> alt.Chart:
+    rows = alt.Data(values=[{"x": 0, "y": 0}])
+    mark = alt.Chart(rows).mark_point(
+        shape="circle", size=(cell / 3) ** 2, stroke=INK["soft"], strokeWidth=1.5, filled=False
+    )
+    return mark.encode(_x(heat), _y(heat))
+
+
+def _x(heat: HeatMap) -> alt.X:
+    scale = alt.Scale(domain=list(heat.dxs), paddingInner=0, paddingOuter=0)
+    return alt.X("x:O", scale=scale, axis=_axis(heat.dxs, "shift to the right, dx (px)"))
+
+
+def _y(heat: HeatMap) -> alt.Y:
+    scale = alt.Scale(domain=list(heat.dys), paddingInner=0, paddingOuter=0)
+    return alt.Y("y:O", scale=scale, axis=_axis(heat.dys, "shift down, dy (px)"))
+
+
+def _axis(places: tuple[int, ...], title: str) -> alt.Axis:
+    every = -(-len(places) // _MOST_LABELS)
+    shown = list(places[::every])
+    said = " : ".join(f"datum.value == {place} ? '{signed(place)}'" for place in shown)
+    return alt.Axis(
+        values=shown, labelExpr=f"{said} : ''", title=title, labelAngle=0, ticks=False, domain=False
+    )

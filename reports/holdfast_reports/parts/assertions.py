@@ -1,0 +1,58 @@
+"""The policy, row by row: what had to hold, what was seen, and the sentence that decided."""
+
+from typing import Final
+
+from holdfast.catalogue import find
+from holdfast.records.policy import Decision, Judgement, Level
+from holdfast_reports.parts.banner import STATUS, WORD
+from holdfast_reports.parts.bars import bar, limit_words
+from holdfast_reports.parts.reading import Numbers, Reading
+from holdfast_reports.shapes import AssertionView
+from holdfast_reports.words import interval, share, text, title
+
+__all__ = ["assertion_title", "assertions"]
+
+_ORDER: Final = [Decision.failed, Decision.inconclusive, Decision.passed]
+_SENTENCE_CUT: Final = 600
+
+
+def assertions(reading: Reading) -> tuple[AssertionView, ...]:
+    """All judgements: what failed first, what is required before what only warns."""
+    judgements = reading.verdict.judgements if reading.verdict else ()
+    ranked = sorted(
+        judgements, key=lambda j: (_ORDER.index(j.decision), j.level is not Level.error, j.id)
+    )
+    return tuple(_assertion(judgement) for judgement in ranked)
+
+
+def assertion_title(measurement_id: str) -> str:
+    """`Worst case, translation`; an id outside the catalogue is a finding's and reads as words."""
+    entry = find(measurement_id)
+    if entry is None:
+        return text(measurement_id).replace("_", " ").capitalize()
+    family, dot, _ = measurement_id.partition(".")
+    return f"{entry.title}, {family}" if dot else entry.title
+
+
+def _assertion(judgement: Judgement) -> AssertionView:
+    entry, numbers = find(judgement.id), _numbers(judgement)
+    observed = f"{share(numbers.value)} ({interval(numbers.low, numbers.high)})" if numbers else ""
+    return AssertionView(
+        status=STATUS[judgement.decision],
+        word=WORD[judgement.decision],
+        title=assertion_title(judgement.id),
+        id=text(judgement.id),
+        question=entry.question if entry else "",
+        required=judgement.level is Level.error,
+        limit=limit_words(judgement),
+        observed=observed,
+        bar=bar(numbers, judgement) if numbers else None,
+        sentence=title(text(judgement.sentence, _SENTENCE_CUT)),
+    )
+
+
+def _numbers(judgement: Judgement) -> Numbers | None:
+    value, low, high = judgement.value, judgement.low, judgement.high
+    if value is None or low is None or high is None:
+        return None
+    return Numbers(value, low, high, judgement.n_images)

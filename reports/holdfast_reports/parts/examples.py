@@ -1,0 +1,57 @@
+"""The worst flips: what the picture was taken for before and after the motion."""
+
+from holdfast.records.result import AuditResult, Example, MovedView
+from holdfast_reports.shapes import ExampleView, Prediction
+from holdfast_reports.words import number, share, shift, text
+
+__all__ = ["examples"]
+
+_ARROW = "\N{RIGHTWARDS ARROW}"
+
+
+def examples(result: AuditResult) -> tuple[ExampleView, ...]:
+    """In the order of the engine: by family, the largest loss of confidence first."""
+    names = result.probes.class_names
+    return tuple(_example(example, names) for example in result.examples)
+
+
+def _example(example: Example, names: tuple[str, ...]) -> ExampleView:
+    before, after, motion = example.before, example.after, _motion(example)
+    probe, label = text(example.probe), example.label
+    kept = f"{share(before.reference_probability)} {_ARROW} {share(after.reference_probability)}"
+    return ExampleView(
+        motion=motion,
+        probe=probe,
+        label="" if label is None else _class(label, names),
+        before=_prediction(before, label, names, f"{probe}, unmoved"),
+        after=_prediction(after, label, names, f"{probe}, {motion.lower()}"),
+        lost=f"Confidence in the first answer: {kept}",
+    )
+
+
+def _prediction(
+    view: MovedView, label: int | None, names: tuple[str, ...], alt: str
+) -> Prediction:
+    return Prediction(
+        picture=f"data:{view.picture.media_type};base64,{view.picture.base64}",
+        alt=alt,
+        answer=_class(view.predicted, names),
+        confidence=share(view.probability),
+        right=None if label is None else view.predicted == label,
+    )
+
+
+def _class(index: int, names: tuple[str, ...]) -> str:
+    named = text(names[index]) if 0 <= index < len(names) else ""
+    return named or f"class {index}"
+
+
+def _motion(example: Example) -> str:
+    if example.shift_px is not None:
+        return f"Shifted {shift(*example.shift_px)}"
+    if example.angle_deg is not None:
+        way = "counter-clockwise" if example.angle_deg > 0 else "clockwise"
+        return f"Turned {number(abs(example.angle_deg))}° {way}"
+    if example.zoom is not None:
+        return f"{'Enlarged' if example.zoom > 1 else 'Shrunk'} to {number(example.zoom)}×"
+    return "Moved"

@@ -1,0 +1,76 @@
+"""The numbers under the charts."""
+
+from typing import Final
+
+from holdfast.records.plan import Family
+from holdfast.records.result import Cell
+from holdfast_reports.parts.curves import Stop
+from holdfast_reports.shapes import Table
+from holdfast_reports.words import cell_label, interval, number, percent, share
+
+__all__ = ["cell_table", "distance_table"]
+
+_HEADS: Final = {
+    Family.translation: "dx, dy (px)",
+    Family.rotation: "Angle",
+    Family.scale: "Zoom",
+}
+_MAX_ROWS: Final = 200
+_SHORT: Final = 12
+
+
+def distance_table(places: tuple[Stop, ...], level: str) -> Table:
+    """Translation by distance: the numbers of the curve."""
+    return Table(
+        caption="Translation by distance",
+        columns=("Distance", "Shifts", "Consistency", f"{level} interval", "Worst shift"),
+        rows=tuple(
+            (
+                f"{number(stop.x)} px",
+                str(len(stop.cells)),
+                share(stop.consistency),
+                interval(stop.low, stop.high),
+                f"{share(stop.worst.consistency)} at ({cell_label(stop.worst)})",
+            )
+            for stop in places
+        ),
+        folded=len(places) > _SHORT,
+    )
+
+
+def cell_table(family: Family, cells: tuple[Cell, ...], level: str) -> Table:
+    """Every cell with all its numbers; of very many the ones that keep the fewest answers."""
+    kept = cells
+    if len(cells) > _MAX_ROWS:
+        kept = tuple(sorted(cells, key=lambda cell: cell.consistency)[:_MAX_ROWS])
+    labelled = any(cell.accuracy is not None for cell in cells)
+    accuracy = ("Accuracy",) if labelled else ()
+    return Table(
+        caption=f"Each {_SINGULAR[family]} with all its numbers",
+        columns=(_HEADS[family], "Consistency", f"{level} interval", "Drift", *accuracy, "Filled"),
+        rows=tuple(_row(cell, labelled=labelled) for cell in kept),
+        folded=family is Family.translation or len(kept) > _SHORT,
+        note=_note(len(kept), len(cells)),
+    )
+
+
+_SINGULAR: Final = {Family.translation: "shift", Family.rotation: "angle", Family.scale: "zoom"}
+
+
+def _row(cell: Cell, *, labelled: bool) -> tuple[str, ...]:
+    accuracy = "" if cell.accuracy is None else share(cell.accuracy)
+    return (
+        cell_label(cell),
+        share(cell.consistency),
+        interval(cell.consistency_low, cell.consistency_high),
+        share(cell.drift),
+        *((accuracy,) if labelled else ()),
+        percent(round(cell.fill_share, 3)),
+    )
+
+
+def _note(shown: int, total: int) -> str:
+    filled = "Filled: the part of the picture that lies outside the original and was filled."
+    if shown == total:
+        return filled
+    return f"The {shown} lowest of {total:,} are shown; result.json has them all. {filled}"

@@ -1,0 +1,80 @@
+"""What every test may use. The environment is cleaned before anything of ours is imported."""
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+for _name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+    del os.environ[_name]
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import servers  # noqa: E402 - after the environment is clean
+from programs import absent, find_program, free_loopback_port  # noqa: E402 - as above
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    """The root of this repository."""
+    return REPO
+
+
+@pytest.fixture(scope="session")
+def digits(repo: Path) -> Path:
+    """The example: three small models and their probes."""
+    return repo / "examples" / "digits"
+
+
+@pytest.fixture(scope="session")
+def shared(repo: Path) -> Path:
+    """Real models and images that are too large to commit; tests skip where they are not."""
+    folder = repo.parent / "shared"
+    if not (folder / "assets").is_dir():
+        pytest.skip("../shared/assets with the real models is not beside this checkout")
+    return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A free port on 127.0.0.1."""
+    return free_loopback_port()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A private Redis for the whole run. Use keys or databases of your own."""
+    with servers.redis() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL server for the whole run, as a SQLAlchemy URL (psycopg 3)."""
+    with servers.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_url: str) -> Callable[..., str]:
+    """A function that makes a database on the private server, `template=` copies one."""
+    numbers = count(1)
+
+    def create(template: str = "template1") -> str:
+        name = f"holdfast_{next(numbers)}"
+        servers.create_database(postgres_url, name, template)
+        return f"{postgres_url.rpartition('/')[0]}/{name}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium for the browser tests."""
+    found = find_program(["chromium", "chromium-browser", "google-chrome"])
+    if found is None:
+        absent("chromium", "install the Debian package chromium")
+    return found

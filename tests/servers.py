@@ -1,0 +1,109 @@
+"""Private Redis and PostgreSQL instances on free loopback ports, with data in temporary folders."""
+
+import contextlib
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from programs import absent, find_program, free_loopback_port, running, wait_until
+
+__all__ = ["create_database", "postgres", "redis"]
+
+_FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
+
+
+@contextlib.contextmanager
+def _folder(owner: str | None) -> Iterator[Path]:
+    """A folder directly under /tmp: pytest's own is closed to the user PostgreSQL runs as."""
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
+    try:
+        if owner is not None:
+            shutil.chown(folder, owner, owner)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _redis_answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+            link.sendall(b"PING\r\n")
+            return link.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[str]:
+    """A Redis without persistence; yields its URL."""
+    program = find_program(["redis-server"])
+    if program is None:
+        absent("redis-server", "install the Debian package redis-server")
+    port = free_loopback_port()
+    with _folder(None) as folder:
+        log = folder / "log"
+        options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)]
+        memory_only = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+        with running([program, *options, *memory_only], log=log) as process:
+            wait_until(lambda: _redis_answers(port), process=process, log=log)
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def _postgres_answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=2):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def _initdb(program: str, data: Path, user: str | None) -> None:
+    command = [program, "-D", str(data), "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run(
+        [*command, "--locale=C"],
+        check=True,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+        cwd=data.parent,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL that does not wait for the disk; yields the URL of its database `postgres`."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    initdb, server = (find_program([name], folders) for name in ("initdb", "postgres"))
+    if initdb is None or server is None:
+        absent("PostgreSQL", "install the Debian package postgresql")
+    # PostgreSQL refuses to run as root; its Debian package makes the user `postgres`.
+    user = "postgres" if os.geteuid() == 0 and getpass.getuser() != "postgres" else None
+    port = free_loopback_port()
+    with _folder(user) as folder:
+        log, data = folder / "log", folder / "data"
+        _initdb(initdb, data, user)
+        settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *_FAST]
+        options = [part for setting in settings for part in ("-c", setting)]
+        command = [server, "-D", str(data), "-p", str(port), *options]
+        url = f"postgresql://holdfast@127.0.0.1:{port}/postgres"
+        # SIGQUIT is PostgreSQL's immediate shutdown; nobody needs this data again.
+        with running(command, log=log, user=user, stop=signal.SIGQUIT) as process:
+            wait_until(lambda: _postgres_answers(url), process=process, log=log)
+            yield url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def create_database(server_url: str, name: str, template: str) -> None:
+    """Make the database `name` as a copy of `template` (nobody may be connected to that one)."""
+    url = server_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = map(psycopg.sql.Identifier, (name, template))
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))

@@ -1,0 +1,76 @@
+"""What happens when a worker starts and stops, hung on Celery's signals."""
+
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from celery import signals
+
+from holdfast.sandbox.selftest import SelfTest, selftest
+from holdfast_worker.broker import prepare_broker
+from holdfast_worker.logs import set_up_logs
+from holdfast_worker.orphans import die_with_main, remember_main
+from holdfast_worker.parts import parts
+from holdfast_worker.presence import Presence
+from holdfast_worker.settings import WorkerSettings
+
+__all__ = ["EX_CONFIG", "connect"]
+
+EX_CONFIG = 78  # sysexits.h: something in the configuration of this machine is wrong
+_log = structlog.get_logger(__name__)
+_sandbox: dict[str, Any] = {}
+_here: list[Presence] = []
+
+
+def connect() -> None:
+    """Hang our functions on Celery's signals. Celery keeps weak references unless told not to."""
+    for signal, act in (
+        (signals.setup_logging, _logs),
+        (signals.worker_init, _start),
+        (signals.worker_ready, _ready),
+        (signals.worker_shutdown, _stop),
+        (signals.worker_process_init, _start_process),
+    ):
+        signal.connect(act, weak=False)
+
+
+def _logs(loglevel: int | None = None, **_: object) -> None:
+    set_up_logs(loglevel or "INFO")
+
+
+def _start(**_: object) -> None:
+    """In the main process, before anything else: no audit runs without its sandbox."""
+    remember_main()
+    settings = WorkerSettings()
+    prepare_broker(settings)
+    seen = _checked_sandbox(settings)
+    _sandbox.update(mode=settings.sandbox, **asdict(seen))
+
+
+def _checked_sandbox(settings: WorkerSettings) -> SelfTest:
+    seen = selftest()
+    if not seen.ok and settings.sandbox == "required":
+        set_up_logs()
+        _log.error("the sandbox does not hold, the worker stops", reason=seen.why)
+        raise SystemExit(EX_CONFIG)
+    if not seen.ok:
+        _log.warning("audits run without a full sandbox", reason=seen.why, mode=settings.sandbox)
+    return seen
+
+
+def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
+    settings = parts().settings
+    presence = Presence(
+        parts().db, sender.hostname, queues=[settings.queue], sandbox=dict(_sandbox)
+    )
+    presence.start(settings.presence_s)
+    _here.append(presence)
+
+
+def _stop(**_: object) -> None:
+    while _here:
+        _here.pop().stop()
+
+
+def _start_process(**_: object) -> None:
+    die_with_main()

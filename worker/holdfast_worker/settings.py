@@ -1,0 +1,73 @@
+"""The settings of workers and of the scheduler: variables with the prefix `HOLDFAST_`."""
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from holdfast.records.job import ChildLimits
+from holdfast_db.settings import StorageSettings
+
+__all__ = ["QUEUES", "WorkerSettings"]
+
+QUEUES = ("cpu", "gpu")
+_DEFAULTS = ChildLimits()
+
+
+class WorkerSettings(StorageSettings):
+    """What a worker needs to know. `queue` and `concurrency` come from its command line.
+
+    Limits nest: child < soft limit of the task < hard limit < time after which Redis rings again.
+    """
+
+    broker_url: str = ""
+    """Empty: rings are files below the data folder. Else redis://..., or filesystem:///folder."""
+    queue: Literal["cpu", "gpu"] = "cpu"
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 1
+    sandbox: Literal["required", "auto", "container"] = "required"
+    soft_shutdown_s: Annotated[float, Field(ge=0)] = 60.0
+    """How long a stopping worker lets an audit go on before it gives it back."""
+    lease_s: Annotated[float, Field(ge=1)] = 60.0
+    """A worker that was not heard of for so long has lost its shard."""
+    max_attempts: Annotated[int, Field(ge=1)] = 3
+    """An audit that lost so many workers fails."""
+    reconcile_s: Annotated[float, Field(gt=0)] = 2.0
+    """How often the scheduler looks for what was lost."""
+    ring_stale_s: Annotated[float, Field(gt=0)] = 30.0
+    """A queued shard is rung for again after so long."""
+    presence_s: Annotated[float, Field(gt=0)] = 15.0
+    """How often a worker says that it lives."""
+    child_memory_bytes: Annotated[int, Field(ge=1 << 28)] = _DEFAULTS.memory_bytes
+    child_cpu_s: Annotated[int, Field(ge=1)] = _DEFAULTS.cpu_s
+    child_wall_s: Annotated[float, Field(gt=0)] = _DEFAULTS.wall_s
+    child_stall_s: Annotated[float, Field(gt=0)] = _DEFAULTS.stall_s
+    child_output_bytes: Annotated[int, Field(ge=1 << 16)] = _DEFAULTS.output_bytes
+    child_threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """0: the cores of this machine, shared among the audits that run at a time."""
+
+    @property
+    def beat_s(self) -> float:
+        """Seconds between heartbeats: often enough for the lease, and to see a cancellation."""
+        return min(1.0, self.lease_s / 4)
+
+    @property
+    def soft_limit_s(self) -> float:
+        """When Celery asks a task to end: never, unless the watch over the child failed."""
+        return self.child_wall_s + 120
+
+    @property
+    def hard_limit_s(self) -> float:
+        """When Celery kills the process of a task."""
+        return self.soft_limit_s + 60
+
+    def child_limits(self) -> ChildLimits:
+        """The bounds of one child."""
+        cores = len(os.sched_getaffinity(0))
+        return ChildLimits(
+            memory_bytes=self.child_memory_bytes,
+            cpu_s=self.child_cpu_s,
+            wall_s=self.child_wall_s,
+            stall_s=self.child_stall_s,
+            output_bytes=self.child_output_bytes,
+            threads=self.child_threads or max(1, cores // self.concurrency),
+        )
