@@ -8,32 +8,20 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
-from holdfast_api import (
-    assets,
-    audits,
-    events,
-    handlers,
-    health,
-    login,
-    openapi,
-    outcomes,
-    pages,
-    reference,
-    uploads,
-)
+from holdfast_api import handlers
 from holdfast_api.doorbell import make_ring
 from holdfast_api.edge import Edge
 from holdfast_api.guard import Guard
+from holdfast_api.openapi import document
 from holdfast_api.parts import Parts, Ring
 from holdfast_api.rendering import VERSION
+from holdfast_api.routers import API_ROUTERS, PAGE_ROUTERS
 from holdfast_api.settings import ApiSettings
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
 from holdfast_db.store import FileStore
 
 __all__ = ["create_app"]
-
-_ROUTERS = (uploads, assets, audits, events, outcomes, health, pages, login, reference)
 
 
 def create_app(
@@ -57,7 +45,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        generate_unique_id_function=openapi.operation_id,
         middleware=[
             Middleware(Edge, max_json_bytes=settings.max_json_bytes),
             Middleware(Guard, settings=settings),
@@ -70,11 +57,12 @@ def create_app(
         ring=ring or make_ring(storage.data),
         min_free_bytes=storage.min_free_bytes,
     )
-    for module in _ROUTERS:
-        app.include_router(module.router)
+    for router in (*API_ROUTERS, *PAGE_ROUTERS):
+        app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(files("holdfast_api") / "static")))
     handlers.install(app)
-    openapi.install(app)
+    # Assigning the method is FastAPI's documented way to serve another document.
+    app.openapi = document  # type: ignore[method-assign]
     return app
 
 

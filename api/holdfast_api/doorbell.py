@@ -5,7 +5,8 @@ sides, or the message is never seen; a test compares them.
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.entity import Queue
@@ -17,21 +18,34 @@ __all__ = ["BrokerSettings", "make_producer", "make_ring"]
 
 _TASK: Final = "holdfast.run_next"
 _QUEUES: Final = ("cpu", "gpu")
+_REDIS: Final[dict[str, object]] = {
+    "global_keyprefix": "holdfast:",
+    "health_check_interval": 25,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+}
 
 
 class BrokerSettings(BaseSettings):
-    """Where the queue is; the file system below the data folder by default."""
+    """Where the queue is."""
 
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
 
-    broker_url: str = "filesystem://"
+    broker_url: str = ""
+    """Empty: messages are files below the data folder. Else redis://..., or filesystem:///folder."""
 
 
 def make_ring(data: Path, broker: BrokerSettings | None = None) -> Ring:
     """A function that wakes one worker of a queue."""
-    producer = make_producer(data, (broker or BrokerSettings()).broker_url)
+    url = (broker or BrokerSettings()).broker_url
+    producer, folder = make_producer(data, url), _folder(data, url)
 
     def ring(queue: str) -> None:
+        if folder is not None:
+            # Who can write there can ring, so it is ours alone. A restart empties it.
+            for place in {folder, *map(Path, _places(folder).values())}:
+                place.mkdir(parents=True, exist_ok=True, mode=0o700)
         producer.send_task(_TASK, queue=queue)
 
     return ring
@@ -39,37 +53,38 @@ def make_ring(data: Path, broker: BrokerSettings | None = None) -> Ring:
 
 def make_producer(data: Path, broker_url: str) -> Celery:
     """A Celery application that only sends."""
-    producer = Celery("holdfast", broker=broker_url, set_as_current=False)
+    folder = _folder(data, broker_url)
+    producer = Celery("holdfast", set_as_current=False)
     producer.conf.update(
+        broker_url=broker_url if folder is None else "filesystem://",
+        broker_transport_options=_REDIS if folder is None else _folder_options(folder),
+        broker_pool_acquire_timeout=30,
+        # A request must not hang while the broker is away: the reconciler rings again.
+        task_publish_retry_policy={"max_retries": 2, "interval_max": 0.5},
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_create_missing_queues=False,
         task_queues=[Queue(name) for name in _QUEUES],  # type: ignore[no-untyped-call]
         task_default_queue="cpu",
-        broker_pool_acquire_timeout=30,
-        task_publish_retry_policy={"max_retries": 2, "interval_max": 0.5},
-        broker_transport_options=_transport(data, broker_url),
+        task_create_missing_queues=False,
     )
     return producer
 
 
-def _transport(data: Path, broker_url: str) -> dict[str, Any]:
-    if not broker_url.startswith("filesystem:"):
-        return {
-            "global_keyprefix": "holdfast:",
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-            "visibility_timeout": 7200,
-        }
-    folder = data.resolve() / "broker"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    messages = str(folder / "messages")
-    return {
-        "data_folder_in": messages,
-        "data_folder_out": messages,
-        "control_folder": str(folder / "control"),
-        "store_processed": False,
-    }
+def _folder(data: Path, broker_url: str) -> Path | None:
+    """The folder of a broker of files; None for a broker with a server."""
+    if not broker_url:
+        return data.resolve() / "broker"
+    url = urlsplit(broker_url)
+    if url.scheme != "filesystem":
+        return None
+    return Path(url.path) if url.path.strip("/") else data.resolve() / "broker"
+
+
+def _places(folder: Path) -> dict[str, str]:
+    queue, control = str(folder / "queue"), str(folder / "control")
+    return {"data_folder_in": queue, "data_folder_out": queue, "control_folder": control}
+
+
+def _folder_options(folder: Path) -> dict[str, object]:
+    return {**_places(folder), "store_processed": False}

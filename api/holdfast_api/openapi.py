@@ -1,6 +1,7 @@
 """The OpenAPI document: true about errors, short operation ids, the records by their names."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -10,13 +11,17 @@ from pydantic.json_schema import models_json_schema
 
 from holdfast_api.problems import CODES, ProblemView, declare
 from holdfast_api.rendering import VERSION
+from holdfast_api.routers import API_ROUTERS
 
-__all__ = ["install", "operation_id"]
+__all__ = ["EVERYWHERE", "document"]
 
 _REF: Final = "#/components/schemas/{model}"
-_METHODS: Final = frozenset({"get", "head", "post", "put", "delete"})
-_EVERYWHERE: Final = ("unauthorized", "cross_site", "host_not_allowed", "internal")
-_WITH_JSON: Final = ("invalid_json", "body_too_large", "unsupported_media_type")
+_METHODS: Final = ("get", "head", "post", "put", "delete")
+EVERYWHERE: Final = ("unauthorized", "host_not_allowed", "internal", "database_unavailable")
+"""What every endpoint under /v1 may answer."""
+_WITH_JSON: Final = (
+    *("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type"),
+)
 
 _DESCRIPTION: Final = (
     "Audits vision models for robustness to translation, scale and rotation. Upload a model and "
@@ -32,24 +37,12 @@ _TAGS: Final = [
 ]
 
 
-def operation_id(route: APIRoute) -> str:
-    """The name of the function, which is unique here and reads well in generated clients."""
-    return route.name
-
-
-def install(app: FastAPI) -> None:
-    """Make `app.openapi` give our document, made once."""
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    # Assigning the method is the documented way to extend it.
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
+@cache
+def document() -> dict[str, Any]:
+    """The whole document; the same for every instance, whatever its settings."""
+    app = FastAPI(generate_unique_id_function=_operation_id)
+    for router in API_ROUTERS:
+        app.include_router(router)
     made = get_openapi(
         title="Holdfast",
         version=VERSION,
@@ -58,31 +51,37 @@ def _document(app: FastAPI) -> dict[str, Any]:
         tags=_TAGS,
         separate_input_output_schemas=False,
     )
-    for operation in _operations(made):
-        _complete(operation)
+    for method, operation in _operations(made):
+        _complete(method, operation)
     _name_records(made["components"]["schemas"])
     made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     made["security"] = [{"token": []}, {}]
     return made
 
 
-def _operations(made: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _operation_id(route: APIRoute) -> str:
+    """The name of the function, which is unique here and reads well in generated clients."""
+    return route.name
+
+
+def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for item in made["paths"].values():
-        yield from (operation for method, operation in item.items() if method in _METHODS)
+        yield from ((method, item[method]) for method in item if method in _METHODS)
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any]) -> None:
     """Add the errors that any endpoint of its kind may answer, which no endpoint declares."""
     responses = operation["responses"]
     codes = {code for response in responses.values() for code in response.get(CODES, [])}
-    generated = responses.get("422", {}).get("content", {})
-    if "application/json" in generated:
-        del responses["422"]
-        codes.add("invalid_request")
+    if CODES not in responses.get("422", {CODES: []}):
+        del responses["422"]  # the framework's own form of an error
     if "application/json" in operation.get("requestBody", {}).get("content", {}):
         codes.update(_WITH_JSON)
+    if any(parameter["in"] != "path" for parameter in operation.get("parameters", [])):
+        codes.add("invalid_request")
     if operation["tags"] != ["Service"]:
-        codes.update((*_EVERYWHERE, "database_unavailable"))
+        codes.update(EVERYWHERE)
+        codes.update(("cross_site",) if method in ("post", "put", "delete") else ())
     responses.update({str(status): answer for status, answer in declare(*codes).items()})
     operation["responses"] = dict(sorted(responses.items()))
 

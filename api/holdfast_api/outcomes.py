@@ -17,7 +17,9 @@ from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
 from holdfast_api.rendering import VERSION
 from holdfast_api.requests import GateRequest
+from holdfast_db.queries import get_model
 from holdfast_db.tables import AuditRow
+from holdfast_reports.html import CONTENT_SECURITY_POLICY, html_report
 
 __all__ = ["read_result", "router"]
 
@@ -103,12 +105,10 @@ def get_report(
     if _is_known(headers, if_none_match):
         return NotModifiedResponse(Headers(headers))
     verdict = None if row.verdict is None else Verdict.model_validate_json(row.verdict)
-    from holdfast_reports.html import html_report
-
-    text = html_report(read_result(parts, row), verdict)
+    text = html_report(read_result(parts, row), verdict, name=_model_name(parts, row))
     how = "attachment" if download else "inline"
     headers["Content-Disposition"] = f'{how}; filename="audit-{row.id}.html"'
-    headers["Content-Security-Policy"] = "default-src 'none'"
+    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["Referrer-Policy"] = "no-referrer"
     return Response(text, headers=headers, media_type="text/html")
 
@@ -116,6 +116,12 @@ def get_report(
 def read_result(parts: Parts, row: AuditRow) -> AuditResult:
     """The stored result of a finished audit."""
     return AuditResult.model_validate_json(parts.store.path(row.result_sha256 or "").read_bytes())
+
+
+def _model_name(parts: Parts, row: AuditRow) -> str:
+    with parts.db.reading() as session:
+        model = get_model(session, row.model_id)
+    return model.name if model else ""
 
 
 def _done(parts: Parts, audit_id: str) -> AuditRow:

@@ -18,6 +18,11 @@ _WHO: Final = {
     Kind.refused: "The model or the images cannot be audited",
     Kind.broken: "The audit, the service or the connection broke",
 }
+_EVERYWHERE: Final = (
+    *("unauthorized", "host_not_allowed", "cross_site", "internal", "database_unavailable"),
+    *("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type"),
+)
+"""Codes that would stand at nearly every endpoint; the page names them once."""
 _METHODS: Final = ("get", "head", "post", "put", "delete")
 
 
@@ -62,16 +67,16 @@ def docs_page(request: Request) -> Response:
     groups = [
         {"tag": tag, "operations": [one for one in operations if one["tag"] == tag]} for tag in tags
     ]
-    return page(request, "docs", groups=groups)
+    return page(request, "docs", groups=groups, everywhere=_EVERYWHERE)
 
 
 def _operation(method: str, path: str, item: dict[str, Any]) -> dict[str, Any]:
-    responses = item["responses"].values()
+    codes = [code for answer in item["responses"].values() for code in answer.get(CODES, [])]
     return {
         "tag": item["tags"][0],
         "method": method.upper(),
         "path": path,
-        "summary": item["description"],
+        "summary": item["description"].replace("`", ""),
         "parameters": [parameter["name"] for parameter in item.get("parameters", [])],
-        "codes": [code for response in responses for code in response.get(CODES, [])],
+        "codes": [code for code in codes if code not in _EVERYWHERE],
     }

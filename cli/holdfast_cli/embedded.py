@@ -18,6 +18,7 @@ from typing import Any, Final, final
 import uvicorn
 
 from holdfast.errors import HoldfastError
+from holdfast.sandbox.selftest import selftest
 from holdfast_api.app import create_app
 from holdfast_api.settings import ApiSettings
 from holdfast_cli import bound
@@ -31,7 +32,7 @@ from holdfast_worker.logs import set_up_logs
 __all__ = ["serve_until_stopped"]
 
 _WORKER_STOP_S: Final = 20
-_SOFT_SHUTDOWN_S: Final = "2"
+_SOFT_SHUTDOWN_S: Final = "0"
 """Who pressed Ctrl-C waits at the terminal; the audit starts again with the next start."""
 _REQUEST_STOP_S: Final = 3
 
@@ -100,7 +101,7 @@ def _worker() -> Keeper:
 @contextlib.contextmanager
 def _reconciler(database: Database) -> Iterator[None]:
     """The scheduler's loop in a thread, as it runs in a process of its own at scale."""
-    from holdfast_worker.scheduler import Scheduler
+    from holdfast_worker.scheduler import Scheduler  # reads its settings when it is imported
 
     stop = threading.Event()
     loop = Scheduler(database)
@@ -138,8 +139,11 @@ class _Server(uvicorn.Server):
 
 
 def _serve(address: socket) -> None:
+    from holdfast_worker import bell
+
     config = uvicorn.Config(
-        create_app(ApiSettings()),
+        # The worker's own bell: two descriptions of one broker's folder could disagree.
+        create_app(ApiSettings(), ring=bell.ring),
         log_config=None,
         access_log=False,
         server_header=False,

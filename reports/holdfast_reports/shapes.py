@@ -19,6 +19,7 @@ __all__ = [
     "FamilyView",
     "FindingView",
     "Headline",
+    "HeadlineLimit",
     "HeatCell",
     "HeatMap",
     "Measure",
@@ -56,6 +57,14 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class HeadlineLimit:
+    """What the policy asks of a family, and whether it holds."""
+
+    status: Status
+    words: str
+
+
+@dataclass(frozen=True)
 class Headline:
     """One of the three numbers on top. Not measured: `number` is empty, `sentence` says why."""
 
@@ -66,8 +75,7 @@ class Headline:
     detail: str
     scope: str
     bar: Bar | None
-    status: Status
-    limit: str
+    limits: tuple[HeadlineLimit, ...]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from holdfast.records.result import Cell, RotationCell, TranslationCell
 
 __all__ = [
     "MOVED",
+    "TIMES",
     "angle",
     "cell_label",
     "count",
@@ -26,9 +27,12 @@ __all__ = [
 ]
 
 _MINUS: Final = "\N{MINUS SIGN}"
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
 # What `clean` leaves: it serves terminals and logs, where these are only odd. In a page that people
 # forward a mark that turns or splits words without being seen has no business.
-_UNSEEN: Final = re.compile("[\u061c\u115f\u200b\u2028\u2029\u2060-\u2064\ufeff\U000e0000-\U000e007f]")
+_UNSEEN: Final = re.compile(
+    "[\u061c\u115f\u200b\u2028\u2029\u2060-\u2064\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def text(foreign: object, cut: int = 80) -> str:
@@ -58,7 +62,7 @@ def number(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """`+4`, `−4`, `0`."""
+    """With its sign, which is a real minus: `+4`, `0`."""
     return f"{'+' if value > 0 else ''}{number(value)}"
 
 
@@ -113,8 +117,8 @@ def angle(angle_deg: float) -> str:
 
 
 def zoom(factor: float) -> str:
-    """`1.25×`."""
-    return f"{number(factor)}×"
+    """`1.25` and a multiplication sign."""
+    return f"{number(factor)}{TIMES}"
 
 
 def cell_label(cell: Cell) -> str:

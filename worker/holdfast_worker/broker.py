@@ -56,8 +56,9 @@ def prepare_broker(settings: WorkerSettings) -> None:
     """Make the folders of the filesystem broker. Who can write there can ring: 0700."""
     folder = _folder(settings)
     if folder is not None:
-        for path in {folder, *map(Path, _places(folder).values())}:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for place in _places(folder).values():
+            Path(place).mkdir(exist_ok=True, mode=0o700)
 
 
 def _folder(settings: WorkerSettings) -> Path | None:

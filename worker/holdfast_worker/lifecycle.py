@@ -1,5 +1,6 @@
 """What happens when a worker starts and stops, hung on Celery's signals."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,7 @@ from holdfast_worker.parts import parts
 from holdfast_worker.presence import Presence
 from holdfast_worker.settings import WorkerSettings
 
-__all__ = ["EX_CONFIG", "connect"]
+__all__ = ["EX_CONFIG", "checked_sandbox", "connect"]
 
 EX_CONFIG = 78  # sysexits.h: something in the configuration of this machine is wrong
 _log = structlog.get_logger(__name__)
@@ -43,12 +44,13 @@ def _start(**_: object) -> None:
     remember_main()
     settings = WorkerSettings()
     prepare_broker(settings)
-    seen = _checked_sandbox(settings)
+    seen = checked_sandbox(settings)
     _sandbox.update(mode=settings.sandbox, **asdict(seen))
 
 
-def _checked_sandbox(settings: WorkerSettings) -> SelfTest:
-    seen = selftest()
+def checked_sandbox(settings: WorkerSettings, test: Callable[[], SelfTest] = selftest) -> SelfTest:
+    """Try the sandbox; with mode `required` one that does not hold ends this process."""
+    seen = test()
     if not seen.ok and settings.sandbox == "required":
         set_up_logs()
         _log.error("the sandbox does not hold, the worker stops", reason=seen.why)

@@ -105,16 +105,22 @@ class _Shard:
             self._refused(HoldfastError("internal", request_id=self.claim.audit_id), lease)
 
     def _audit(self, audit: Audit, lease: Lease) -> AuditOutput:
-        store, settings = self.parts.store, self.parts.settings
+        settings = self.parts.settings
         return audit(
-            store.path(self.order.model_sha256),
-            store.path(self.order.probes_sha256),
+            self._file(self.order.model_sha256),
+            self._file(self.order.probes_sha256),
             AuditPlan.model_validate_json(self.order.plan),
             mode=settings.sandbox,
             limits=settings.child_limits(),
             on_progress=lease.note,
             cancelled=lease.must_stop,
         )
+
+    def _file(self, sha256: str) -> Path:
+        if not self.parts.store.exists(sha256):
+            _log.error("a file is missing in the store", sha256=sha256)
+            raise HoldfastError("internal", request_id=self.claim.audit_id)
+        return self.parts.store.path(sha256)
 
     def _finish(self, output: AuditOutput, judge: Judge) -> None:
         store, limit_bytes = self.parts.store, self.parts.settings.child_output_bytes

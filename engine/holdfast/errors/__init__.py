@@ -43,7 +43,7 @@ class HoldfastError(Exception):
         fields: what fills the sentence, cleaned.
     """
 
-    def __init__(self, code: str, **fields: object) -> None:
+    def __init__(self, code: str, /, **fields: object) -> None:
         """Build the texts of `code`; raises KeyError for a code that is not in `ERRORS`."""
         text = ERRORS[code]
         self.code = code

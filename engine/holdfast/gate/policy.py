@@ -34,7 +34,7 @@ def _assertion(measurement_id: str, value: Any) -> dict[str, Any]:  # noqa: ANN4
             "unknown_assertion", id=measurement_id, suggestion=_nearest(measurement_id)
         )
     level, limits = (value[0], value[1]) if _is_pair(value) else (value, {})
-    if not isinstance(limits, dict):
+    if not isinstance(limits, dict) or not limits.keys() <= {"min", "max"}:
         raise HoldfastError("invalid_policy", reason=f"{measurement_id}: limits are min and max")
     return {**limits, "id": measurement_id, "level": "off" if level is False else level}
 

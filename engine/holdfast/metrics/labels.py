@@ -39,7 +39,8 @@ def probabilities(scores: NDArray[np.float32], kind: OutputKind) -> NDArray[np.f
     """Softmax of logits over the last axis; probabilities are left alone."""
     if kind is OutputKind.probabilities:
         return np.clip(scores, 0.0, 1.0)
-    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    with np.errstate(over="ignore"):  # minus infinity is the right distance then
+        shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float32)
 
 

@@ -16,6 +16,7 @@ __all__ = ["MAX_OPSET", "MIN_OPSET", "GateReport", "check_model", "parse"]
 
 MAX_IR, MIN_OPSET, MAX_OPSET = 13, 7, 26
 _MAX_NODES, _MAX_EXPANDED, _MAX_DEPTH, _MAX_TENSORS = 50_000, 200_000, 16, 100_000
+_MAX_CALLS = 64
 _STANDARD = frozenset({"", "ai.onnx"})
 _MICROSOFT = frozenset(
     {
@@ -129,6 +130,8 @@ class _Walk:
     def _function(self, key: _Key, depth: int, inside: frozenset[_Key]) -> int:
         if key in inside:
             raise HoldfastError("recursive_function", name=key[1])
+        if len(inside) >= _MAX_CALLS:
+            raise HoldfastError("too_deep", limit=_MAX_CALLS)
         if key not in self._costs:
             body = self._functions[key].node
             self._costs[key] = self._nodes(body, depth, inside | {key})

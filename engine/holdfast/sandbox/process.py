@@ -22,6 +22,7 @@ __all__ = ["Child"]
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5
+_SILENT_S = 10.0
 _MAX_LINE_BYTES = 1 << 20
 _MAX_FIELDS = 8
 # Codes that only a child may say although their kind is not `refused`.
@@ -78,7 +79,7 @@ class Child:
                 continue
             block = os.read(replies, 1 << 16)
             if not block:
-                raise self._death(process.wait())
+                raise self._death(_status(process))
             heard = time.monotonic()
             self._take(block)
 
@@ -93,10 +94,7 @@ class Child:
         if "error" in reply:
             raise self._refusal(reply)
         if "progress" in reply:
-            try:
-                self._on_progress(Progress.model_validate_json(json.dumps(reply["progress"])))
-            except ValidationError:
-                raise HoldfastError("protocol") from None
+            self._on_progress(_progress(reply["progress"]))
             return
         if reply != {"done": True}:
             raise HoldfastError("protocol")
@@ -125,12 +123,26 @@ class Child:
             return _limit("time_limit", self._job.limits.cpu_s, "HOLDFAST_CHILD_CPU_S")
         if status == -signal.SIGKILL:  # not by us: the kernel ran out of memory
             return self._memory()
-        name = signal.Signals(-status).name if status < 0 else f"exit {status}"
-        return HoldfastError("model_crashed", signal=name)
+        return HoldfastError("model_crashed", signal=_name_of(status))
 
 
 def _limit(code: str, limit: float, setting: str) -> HoldfastError:
     return HoldfastError(code, limit=f"{limit:g}" if limit < 1e6 else limit, setting=setting)  # noqa: PLR2004 - below, no exponent
+
+
+def _status(process: subprocess.Popen[bytes]) -> int:
+    """How a child ended that said nothing more; one that goes on in silence broke the protocol."""
+    try:
+        return process.wait(_SILENT_S)
+    except subprocess.TimeoutExpired:
+        raise HoldfastError("protocol") from None
+
+
+def _name_of(status: int) -> str:
+    try:
+        return signal.Signals(-status).name if status < 0 else f"exit {status}"
+    except ValueError:
+        return f"signal {-status}"
 
 
 def _parse(line: bytes) -> dict[str, Any]:
@@ -141,6 +153,13 @@ def _parse(line: bytes) -> dict[str, Any]:
     if not isinstance(reply, dict):
         raise HoldfastError("protocol")
     return reply
+
+
+def _progress(said: object) -> Progress:
+    try:
+        return Progress.model_validate_json(json.dumps(said))
+    except (ValidationError, RecursionError):
+        raise HoldfastError("protocol") from None
 
 
 def _start(job: ChildJob) -> subprocess.Popen[bytes]:

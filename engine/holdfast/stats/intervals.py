@@ -14,9 +14,10 @@ __all__ = ["METHOD", "Interval", "clopper_pearson", "mean_interval"]
 
 METHOD = (
     "Clopper-Pearson on images; for shares per image with the effective sample size "
-    "p(1-p)/var; fewer than 20 images off the ideal: bounds from 'any deviation'"
+    "p(1-p)/var; fewer than 20 images off either end: bounds from 'any deviation'"
 )
 _RARE = 20
+_MIDDLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,17 @@ def mean_interval(
         step: the smallest positive score that can occur (1 / cells), None for continuous scores.
 
     Scores that are all 0 or 1 are binomial. Otherwise n_eff = p (1 - p) / var takes the place of n
-    (capped by n / step; science reference, section 4.2). When fewer than 20 images are off the
-    ideal that is too optimistic; then step * P(x > 0) <= mean <= P(x > 0) bounds it.
+    (capped by n / step; science reference, section 4.2). When fewer than 20 images are off the end
+    that is nearer, 0 or 1, that is too optimistic; then step * P(off) <= mean distance <= P(off).
     """
     n, mean = len(bad), float(bad.mean())
-    off = int(np.count_nonzero(bad > 0))
+    off = int(np.count_nonzero(bad > 0 if mean <= _MIDDLE else bad < 1))
     if np.all((bad == 0) | (bad == 1)):
-        low, high = clopper_pearson(off, n, confidence)
+        low, high = clopper_pearson(int(np.count_nonzero(bad)), n, confidence)
     elif off < _RARE:
         low, high = clopper_pearson(off, n, confidence)
         low = 0.0 if step is None else low * step
+        low, high = (low, high) if mean <= _MIDDLE else (1.0 - high, 1.0 - low)
     else:
         variance = float(bad.var(ddof=1)) / n
         cap = float(n) / (step or 1.0)

@@ -5,67 +5,80 @@ from typing import Any, Final
 import altair as alt
 from markupsafe import Markup
 
-from holdfast_reports.charts.svg import INK, drawn
+from holdfast_reports.charts.svg import INK, Words, data, drawn
 from holdfast_reports.shapes import Curve
 from holdfast_reports.words import angle, number, zoom
 
 __all__ = ["curve_svg"]
 
-_WIDTH: Final = 380
-_HEIGHT: Final = 230
-_STEPS: Final = {0.0: 0.25, 0.5: 0.1, 0.8: 0.05}
-_MOST_POINTS: Final = 60
+_WIDTH: Final = 350
+_HEIGHT: Final = 215
+_TICK_STEPS: Final = {0.0: 0.25, 0.5: 0.1, 0.8: 0.05}
+_MOST_DOTS: Final = 60
 _MOST_TICKS: Final = 9
 
 
 def curve_svg(curve: Curve) -> Markup:
     """Draw it. Above 60 points the line alone is drawn: dots would run together."""
-    layers = [_band(curve), _line(curve), *(_limit(curve, limit) for limit in curve.limits)]
-    chart = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
-    return drawn(chart, curve.id, curve.title, curve.description)
+    layers = [_band(curve), _line(curve)]
+    for limit in curve.limits:
+        layers += [_limit_line(curve, limit), _limit_words(curve, limit)]
+    words = Words(curve.id, curve.title, curve.description)
+    return drawn(layers, words, width=_WIDTH, height=_HEIGHT)
 
 
 def _rows(curve: Curve) -> alt.Data:
-    rows = [
-        {"x": p.x, "y": round(p.y, 4), "low": round(p.low, 4), "high": round(p.high, 4)}
-        for p in curve.points
-    ]
-    return alt.Data(values=rows)
+    return data(
+        [
+            {"x": p.x, "y": round(p.y, 4), "low": round(p.low, 4), "high": round(p.high, 4)}
+            for p in curve.points
+        ]
+    )
 
 
 def _band(curve: Curve) -> alt.Chart:
-    return (
-        alt.Chart(_rows(curve))
-        .mark_area(color=INK["band"], opacity=0.45)
-        .encode(x=_x(curve), y=_y(curve, "low"), y2="high:Q")
-    )
+    area = alt.Chart(_rows(curve)).mark_area(color=INK["band"], opacity=0.45)
+    layer: alt.Chart = area.encode(x=_x(curve), y=_y(curve, "low"), y2="high:Q")
+    return layer
 
 
 def _line(curve: Curve) -> alt.Chart:
     dots: Any = False
-    if len(curve.points) <= _MOST_POINTS:
+    if len(curve.points) <= _MOST_DOTS:
         dots = {"fill": INK["card"], "stroke": INK["series"], "strokeWidth": 2, "size": 44}
-    return (
-        alt.Chart(_rows(curve))
-        .mark_line(color=INK["series"], strokeWidth=2.25, point=dots)
-        .encode(x=_x(curve), y=_y(curve, "y"))
-    )
+    line = alt.Chart(_rows(curve)).mark_line(color=INK["series"], strokeWidth=2.25, point=dots)
+    layer: alt.Chart = line.encode(x=_x(curve), y=_y(curve, "y"))
+    return layer
 
 
-def _limit(curve: Curve, limit: float) -> alt.LayerChart:
-    """A dashed line across; its number stands outside, where no curve can run through it."""
-    rows = alt.Data(values=[{"y": limit, "words": number(limit)}])
-    rule = alt.Chart(rows).mark_rule(color=INK["limit"], strokeDash=[6, 4], strokeWidth=1.5)
-    words = alt.Chart(rows).mark_text(color=INK["limit"], align="left", dx=6, fontSize=12)
-    return rule.encode(y=_y(curve, "y")) + words.encode(
-        x=alt.value(_WIDTH), y=_y(curve, "y"), text="words:N"
+def _limit_line(curve: Curve, limit: float) -> alt.Chart:
+    rule = alt.Chart(data([{"y": limit}])).mark_rule(
+        color=INK["limit"], strokeDash=[6, 4], strokeWidth=1.5
     )
+    layer: alt.Chart = rule.encode(y=_y(curve, "y"))
+    return layer
+
+
+def _limit_words(curve: Curve, limit: float) -> alt.Chart:
+    """The number of a limit, outside the axes, where no curve can run through it."""
+    text = alt.Chart(data([{"y": limit, "words": number(limit)}])).mark_text(
+        color=INK["limit"], align="left", dx=6, fontSize=13
+    )
+    layer: alt.Chart = text.encode(x=alt.value(_WIDTH), y=_y(curve, "y"), text="words:N")
+    return layer
 
 
 def _y(curve: Curve, field: str) -> alt.Y:
-    start, step = curve.axis_from, _STEPS[curve.axis_from]
+    start, step = curve.axis_from, _TICK_STEPS[curve.axis_from]
     ticks = [round(start + step * place, 2) for place in range(round((1 - start) / step) + 1)]
-    axis = alt.Axis(values=ticks, format=".2f", title="consistency", domain=False, ticks=False)
+    axis = alt.Axis(
+        values=ticks,
+        format=".2f",
+        title="consistency",
+        domain=False,
+        ticks=False,
+        labelPadding=10,
+    )
     return alt.Y(f"{field}:Q", scale=alt.Scale(domain=[start, 1], nice=False), axis=axis)
 
 
@@ -73,11 +86,13 @@ def _x(curve: Curve) -> alt.X:
     places = [point.x for point in curve.points]
     words = {"distance": number, "angle": angle, "zoom": zoom}[curve.form]
     ticks = _ticks(places)
-    # Vega formats numbers only; our words for the few ticks go in as one expression of constants.
+    # Vega can only format numbers, so the words of the few ticks go in as constants.
     said = " : ".join(f"datum.value == {tick!r} ? '{words(tick)}'" for tick in ticks)
-    axis = alt.Axis(values=ticks, labelExpr=f"{said} : ''", title=curve.axis, grid=False)
+    axis = alt.Axis(
+        values=ticks, labelExpr=f"{said} : ''", title=curve.axis, grid=False, labelFlush=False
+    )
     kind: dict[str, Any] = {"type": "log"} if curve.form == "zoom" else {"type": "linear"}
-    scale = alt.Scale(domain=[min(places), max(places)], nice=False, **kind)
+    scale = alt.Scale(domain=[places[0], places[-1]], nice=False, **kind)
     return alt.X("x:Q", scale=scale, axis=axis)
 
 

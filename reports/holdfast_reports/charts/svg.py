@@ -1,13 +1,15 @@
-"""From a chart to an SVG that stands inside a page: words for it, colours of the page, no address."""
+"""From layers of a chart to an SVG inside a page: with words, in its colours, without address."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import altair as alt
 import vl_convert
 from markupsafe import Markup
 
-__all__ = ["HEAT", "HEAT_INK", "INK", "drawn"]
+__all__ = ["HEAT", "HEAT_INK", "INK", "Words", "data", "drawn"]
 
 INK: Final = {
     "ink": "#17211f",
@@ -35,7 +37,7 @@ HEAT: Final = (
 HEAT_INK: Final = (
     "#fffffe",
     "#fffffd",
-    "#fffffc",
+    "#1c0f08",
     "#1c0f07",
     "#1c0f06",
     "#1c0f05",
@@ -49,24 +51,59 @@ _NAMES: Final = (
     | {colour: f"heat-{step}" for step, colour in enumerate(HEAT)}
     | {colour: f"heat-ink-{step}" for step, colour in enumerate(HEAT_INK)}
 )
+_AXIS: Final = {
+    "labelColor": INK["soft"],
+    "titleColor": INK["soft"],
+    "domainColor": INK["line"],
+    "tickColor": INK["line"],
+    "gridColor": INK["line"],
+    "labelFontSize": 13,
+    "titleFontSize": 13,
+    "titleFontWeight": "normal",
+    "titlePadding": 8,
+    "labelFont": "sans-serif",
+    "titleFont": "sans-serif",
+}
+_CONFIG: Final = {
+    "aria": False,  # the drawing is one picture; its words are title, desc and the table
+    "axis": _AXIS,
+    "view": {"stroke": None},
+    "text": {"font": "sans-serif"},
+}
 _COLOUR: Final = re.compile(r'="(#[0-9a-fA-F]{6})"')
 _ADDRESS: Final = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 _SIZE: Final = re.compile(r'^<svg[^>]*? width="([\d.]+)" height="([\d.]+)"[^>]*>')
 
 
-def drawn(chart: alt.LayerChart, ident: str, title: str, description: str) -> Markup:
-    """Compile a chart and give it its words.
+@dataclass(frozen=True)
+class Words:
+    """What a drawing is called. `id` is unique in the page; title and description get escaped."""
+
+    id: str
+    title: str
+    description: str
+
+
+def data(rows: list[dict[str, Any]]) -> alt.Data:
+    """Rows that travel inside the specification: nothing is ever loaded."""
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+
+
+def drawn(layers: Sequence[alt.Chart], words: Words, *, width: int, height: int) -> Markup:
+    """Compile layers into one drawing and give it its words.
 
     Args:
-        chart: uses the colours of `INK`, `HEAT` and `HEAT_INK` only.
-        ident: unique in the page; plain letters and hyphens.
-        title: what the chart shows; escaped here.
-        description: the same at more length; escaped here.
+        layers: from back to front; in the colours of `INK`, `HEAT` and `HEAT_INK` only.
+        words: for those who do not see it.
+        width: of the area between the axes, px.
+        height: as `width`.
 
     Returns:
         An `<svg>` without style, script, link or address.
     """
-    raw: str = vl_convert.vegalite_to_svg(_configured(chart), allowed_base_urls=[])
+    chart = alt.layer(*layers).properties(width=width, height=height, background="transparent")
+    spec = chart.to_dict() | {"config": _CONFIG}
+    raw: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     bare = _COLOUR.sub(_variable, _ADDRESS.sub("", raw))
     size = _SIZE.match(bare)
     if size is None:
@@ -74,7 +111,7 @@ def drawn(chart: alt.LayerChart, ident: str, title: str, description: str) -> Ma
     head = Markup(
         '<svg class="chart" role="img" aria-labelledby="{id}-t {id}-d" viewBox="0 0 {w} {h}" '
         'width="{w}" height="{h}"><title id="{id}-t">{title}</title><desc id="{id}-d">{text}</desc>'
-    ).format(id=ident, w=size[1], h=size[2], title=title, text=description)
+    ).format(id=words.id, w=size[1], h=size[2], title=words.title, text=words.description)
     # What is joined here was made by the renderer out of our numbers and fixed words.
     return head + Markup(bare[size.end() :])  # noqa: S704
 
@@ -83,31 +120,3 @@ def _variable(found: re.Match[str]) -> str:
     colour = found[1].lower()
     name = _NAMES.get(colour)
     return f'="var(--{name}, {colour})"' if name else found[0]
-
-
-def _configured(chart: alt.LayerChart) -> dict[str, Any]:
-    axis = {
-        "labelColor": INK["soft"],
-        "titleColor": INK["soft"],
-        "domainColor": INK["line"],
-        "tickColor": INK["line"],
-        "gridColor": INK["line"],
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-        "labelFont": "sans-serif",
-        "titleFont": "sans-serif",
-    }
-    whole = chart.properties(background="transparent")
-    spec: dict[str, Any] = whole.to_dict()
-    spec["config"] = {
-        "aria": False,  # the drawing is one picture; its words are title, desc and the table
-        "axis": axis,
-        "view": {"stroke": None},
-        "text": {"font": "sans-serif"},
-        "mark": {"aria": False},
-    }
-    return spec
-
-

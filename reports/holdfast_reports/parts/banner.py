@@ -29,7 +29,9 @@ def banner(reading: Reading) -> Banner:
     alert, verdict = _alert(reading), reading.verdict
     weakest = "" if alert else _weakest(reading)
     if verdict is None:
-        nothing = "There was no policy, so nothing was decided. The numbers below stand for themselves."
+        nothing = (
+            "There was no policy, so nothing was decided. The numbers below stand for themselves."
+        )
         return Banner("none", "Measured, not judged", nothing, weakest, alert)
     return Banner(
         status=STATUS[verdict.decision],

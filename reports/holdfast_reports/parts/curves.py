@@ -59,11 +59,6 @@ class Stop:
         """Mean of the upper bounds."""
         return fmean(cell.consistency_high for cell in self.cells)
 
-    @property
-    def worst(self) -> Cell:
-        """The cell that keeps the fewest answers."""
-        return min(self.cells, key=lambda cell: cell.consistency)
-
 
 def stops(cells: tuple[Cell, ...]) -> tuple[Stop, ...]:
     """The cells of one family along its axis; shifts of one distance |d| share a stop."""
@@ -93,7 +88,7 @@ def curve(reading: Reading, family: Family, places: tuple[Stop, ...]) -> Curve:
     points = [CurvePoint(stop.x, stop.consistency, stop.low, stop.high) for stop in places]
     points.append(CurvePoint(identity, 1.0, 1.0, 1.0))
     level = percent(reading.result.plan.confidence)
-    average = "average of the intervals there" if family is Family.translation else "interval"
+    band = "intervals, averaged" if family is Family.translation else "interval"
     return Curve(
         id=f"curve-{family}",
         title=f"{family.capitalize()}: {seen(family, places)}",
@@ -105,7 +100,7 @@ def curve(reading: Reading, family: Family, places: tuple[Stop, ...]) -> Curve:
         limits=limits(reading, family),
         axis_from=axis_from(reading),
         caption=_CAPTIONS[family],
-        band=f"{level} {average}",
+        band=f"{level} {band}",
     )
 
 
@@ -114,13 +109,13 @@ def seen(family: Family, places: tuple[Stop, ...]) -> str:
     lowest = min(places, key=lambda stop: stop.consistency)
     value = lowest.consistency
     if value == 1:
-        return f"no answer changed at any {_CELL[family]}"
+        return f"no answer changed at any {_STOP[family]}"
     if value >= _STEADY:
-        return f"stays at {short_share(value)} or above"
+        return f"stays at {short_share(value)} or above at every {_STOP[family]}"
     return f"falls to {short_share(value)} at {_spelt(family, lowest.x)}"
 
 
-_CELL: Final = {Family.translation: "shift", Family.rotation: "angle", Family.scale: "zoom"}
+_STOP: Final = {Family.translation: "distance", Family.rotation: "angle", Family.scale: "zoom"}
 
 
 def _spelt(family: Family, x: float) -> str:

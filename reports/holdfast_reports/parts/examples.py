@@ -2,11 +2,11 @@
 
 from holdfast.records.result import AuditResult, Example, MovedView
 from holdfast_reports.shapes import ExampleView, Prediction
-from holdfast_reports.words import number, share, shift, text
+from holdfast_reports.words import number, share, shift, text, zoom
 
 __all__ = ["examples"]
 
-_ARROW = "\N{RIGHTWARDS ARROW}"
+_ARROW = "\N{NO-BREAK SPACE}\N{RIGHTWARDS ARROW}\N{NO-BREAK SPACE}"
 
 
 def examples(result: AuditResult) -> tuple[ExampleView, ...]:
@@ -18,7 +18,9 @@ def examples(result: AuditResult) -> tuple[ExampleView, ...]:
 def _example(example: Example, names: tuple[str, ...]) -> ExampleView:
     before, after, motion = example.before, example.after, _motion(example)
     probe, label = text(example.probe), example.label
-    kept = f"{share(before.reference_probability)} {_ARROW} {share(after.reference_probability)}"
+    kept = (
+        f"{share(before.reference_probability, 2)}{_ARROW}{share(after.reference_probability, 2)}"
+    )
     return ExampleView(
         motion=motion,
         probe=probe,
@@ -29,14 +31,12 @@ def _example(example: Example, names: tuple[str, ...]) -> ExampleView:
     )
 
 
-def _prediction(
-    view: MovedView, label: int | None, names: tuple[str, ...], alt: str
-) -> Prediction:
+def _prediction(view: MovedView, label: int | None, names: tuple[str, ...], alt: str) -> Prediction:
     return Prediction(
         picture=f"data:{view.picture.media_type};base64,{view.picture.base64}",
         alt=alt,
         answer=_class(view.predicted, names),
-        confidence=share(view.probability),
+        confidence=share(view.probability, 2),
         right=None if label is None else view.predicted == label,
     )
 
@@ -53,5 +53,5 @@ def _motion(example: Example) -> str:
         way = "counter-clockwise" if example.angle_deg > 0 else "clockwise"
         return f"Turned {number(abs(example.angle_deg))}° {way}"
     if example.zoom is not None:
-        return f"{'Enlarged' if example.zoom > 1 else 'Shrunk'} to {number(example.zoom)}×"
+        return f"{'Enlarged' if example.zoom > 1 else 'Shrunk'} to {zoom(example.zoom)}"
     return "Moved"

@@ -57,9 +57,7 @@ def _name(cell: TranslationCell) -> str:
     return f"({signed(cell.shift_px[0])}, {signed(cell.shift_px[1])}) px"
 
 
-def _table(
-    cells: tuple[TranslationCell, ...], dxs: tuple[int, ...], dys: tuple[int, ...]
-) -> Table:
+def _table(cells: tuple[TranslationCell, ...], dxs: tuple[int, ...], dys: tuple[int, ...]) -> Table:
     at = {cell.shift_px: share(cell.consistency) for cell in cells}
     return Table(
         caption="Consistency: dx in columns, dy in rows (px)",

@@ -9,32 +9,24 @@ from holdfast_reports.words import interval, share, text, title
 
 __all__ = ["measure_cell", "measures"]
 
+_TITLES: Final = {
+    "consistency": "Consistency",
+    "worst_case": "Worst case",
+    "drift": "Drift",
+    "accuracy": "Accuracy when moved",
+    "robust_accuracy": "Robust accuracy",
+}
 _MEANINGS: Final = {
-    "consistency": (
-        "Consistency",
-        "The share of moved pictures that keep the answer given to the unmoved picture. "
-        "1 is perfect.",
-    ),
-    "worst_case": (
-        "Worst case",
-        "The share of images that keep their answer under every single motion of the list. "
-        "One flip is enough to lose an image.",
-    ),
-    "drift": (
-        "Drift",
-        "How far the confidence in the first answer moves on average. 0 is perfect, 0.10 is ten "
-        "percentage points.",
-    ),
-    "accuracy": (
-        "Accuracy when moved",
-        "The share of moved pictures that are answered correctly. The distance to the clean "
-        "accuracy is what motion costs.",
-    ),
-    "robust_accuracy": (
-        "Robust accuracy",
-        "The share of images that are answered correctly unmoved and under every motion of the "
-        "list.",
-    ),
+    "consistency": "The share of moved pictures that keep the answer given to the unmoved picture. "
+    "1 is perfect.",
+    "worst_case": "The share of images that keep their answer under every single motion of the "
+    "list. One flip is enough to lose an image.",
+    "drift": "How far the confidence in the first answer moves on average. 0 is perfect, 0.10 is "
+    "ten percentage points.",
+    "accuracy": "The share of moved pictures that are answered correctly. The distance to the "
+    "clean accuracy is what motion costs.",
+    "robust_accuracy": "The share of images that are answered correctly unmoved and under every "
+    "motion of the list.",
 }
 
 
@@ -43,10 +35,10 @@ def measures(reading: Reading) -> tuple[Measure, ...]:
     return tuple(
         Measure(
             title=heading,
-            meaning=meaning,
+            meaning=_MEANINGS[kind],
             cells=tuple(measure_cell(reading, f"{family}.{kind}") for family in Family),
         )
-        for kind, (heading, meaning) in _MEANINGS.items()
+        for kind, heading in _TITLES.items()
     )
 
 

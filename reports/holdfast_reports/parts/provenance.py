@@ -3,7 +3,7 @@
 from holdfast.records.result import AuditResult, Normalisation, SandboxLevel
 from holdfast_reports.parts.repeat import command, configuration
 from holdfast_reports.shapes import Fact, FactGroup, Provenance
-from holdfast_reports.words import count, number, text
+from holdfast_reports.words import TIMES, count, number, text
 
 __all__ = ["normalisation_words", "provenance"]
 
@@ -49,7 +49,7 @@ def _images(result: AuditResult) -> FactGroup:
     probes, origin = result.probes, result.provenance
     height, width = origin.crop_px
     canvas = origin.canvas_px
-    sizes = f"{canvas[0]} × {canvas[1]} px" if canvas else "of different sizes"
+    sizes = f"{canvas[0]} {TIMES} {canvas[1]} px" if canvas else "of different sizes"
     facts = (
         Fact("Archive SHA-256", origin.probes_sha256, code=True),
         Fact("Content digest", origin.probes_digest, code=True),
@@ -57,7 +57,7 @@ def _images(result: AuditResult) -> FactGroup:
             "Images",
             f"{probes.n_used:,} used of {probes.n_given:,}, {probes.n_labelled:,} with a label",
         ),
-        Fact("View", f"{height} × {width} px, cut from a canvas {sizes} (height × width)"),
+        Fact("View", f"{height} {TIMES} {width} px, cut from a canvas {sizes} (height, width)"),
         Fact("Normalisation", normalisation_words(origin.normalisation)),
         Fact("Fill", f"grey level {result.plan.input.fill} of 255"),
     )
@@ -69,7 +69,7 @@ def normalisation_words(done: Normalisation) -> str:
     mean = ", ".join(number(value) for value in done.mean)
     std = ", ".join(number(value) for value in done.std)
     return (
-        f"{text(done.preset)}, {_HOW[done.how]}: x = (pixel × {number(done.scale)} "
+        f"{text(done.preset)}, {_HOW[done.how]}: x = (pixel {TIMES} {number(done.scale)} "
         f"\N{MINUS SIGN} [{mean}]) / [{std}], {done.order}"
     )
 

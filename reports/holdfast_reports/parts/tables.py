@@ -6,7 +6,7 @@ from holdfast.records.plan import Family
 from holdfast.records.result import Cell
 from holdfast_reports.parts.curves import Stop
 from holdfast_reports.shapes import Table
-from holdfast_reports.words import cell_label, interval, number, percent, share
+from holdfast_reports.words import cell_label, interval, number, share
 
 __all__ = ["cell_table", "distance_table"]
 
@@ -23,14 +23,13 @@ def distance_table(places: tuple[Stop, ...], level: str) -> Table:
     """Translation by distance: the numbers of the curve."""
     return Table(
         caption="Translation by distance",
-        columns=("Distance", "Shifts", "Consistency", f"{level} interval", "Worst shift"),
+        columns=("Distance", "Shifts", "Consistency", f"{level} interval"),
         rows=tuple(
             (
                 f"{number(stop.x)} px",
                 str(len(stop.cells)),
                 share(stop.consistency),
                 interval(stop.low, stop.high),
-                f"{share(stop.worst.consistency)} at ({cell_label(stop.worst)})",
             )
             for stop in places
         ),
@@ -65,7 +64,7 @@ def _row(cell: Cell, *, labelled: bool) -> tuple[str, ...]:
         interval(cell.consistency_low, cell.consistency_high),
         share(cell.drift),
         *((accuracy,) if labelled else ()),
-        percent(round(cell.fill_share, 3)),
+        f"{100 * cell.fill_share:.1f} %",
     )
 
 

@@ -1,7 +1,10 @@
 """The presets turn known pixels into the numbers that each convention writes down."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from holdfast.errors import HoldfastError
 from holdfast.records.base import read_record
@@ -12,7 +15,7 @@ from toy_probes import noise
 VIEWS = noise(2, 4, 6, 3).astype(np.float32)
 RED, GREEN, BLUE = VIEWS[..., 0], VIEWS[..., 1], VIEWS[..., 2]
 
-BY_HAND = {
+BY_HAND: dict[Preset, list[NDArray[Any]]] = {
     Preset.imagenet: [
         (RED / 255 - 0.485) / 0.229,
         (GREEN / 255 - 0.456) / 0.224,

@@ -72,7 +72,8 @@ def _nested(depth: int) -> bytes:
     inner = toys.node("Identity", ["image"], "y0")
     for level in range(1, depth + 1):
         output = toys.value(f"y{level - 1}", None)
-        branches = [helper.make_graph([inner], "b", [], [output]) for _ in range(2)]
+        last = toys.node("Identity", ["image"], f"y{level - 1}")
+        branches = [helper.make_graph([one], "b", [], [output]) for one in (inner, last)]
         inner = toys.node(
             "If", ["yes"], f"y{level}", then_branch=branches[0], else_branch=branches[1]
         )

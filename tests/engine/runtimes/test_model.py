@@ -1,4 +1,4 @@
-"""Whatever input a model declares, its scores are those that ONNX Runtime gives when asked alone."""
+"""Whatever input a model declares, its scores are those ONNX Runtime gives when asked alone."""
 
 from typing import Any
 

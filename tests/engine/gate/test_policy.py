@@ -1,0 +1,102 @@
+"""Reading a policy as users write it, from YAML."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from holdfast.errors import HoldfastError
+from holdfast.gate import read_policy
+from holdfast.records.base import digest
+from holdfast.records.policy import Assertion, Level
+
+
+def _read(text: str) -> Any:
+    return read_policy(yaml.safe_load(text))
+
+
+def _refusal(text: str) -> HoldfastError:
+    with pytest.raises(HoldfastError) as raised:
+        _read(text)
+    return raised.value
+
+
+def test_levels_and_limits_are_read() -> None:
+    policy = _read("""
+        assertions:
+          accuracy: [error, {min: 0.95}]
+          translation.worst_case: [warn, {min: 0.2, max: 1}]
+          scale.drift: off
+          rotation.drift: "off"
+    """)
+    assert policy.assertions == (
+        Assertion(id="accuracy", level=Level.error, min=0.95),
+        Assertion(id="translation.worst_case", level=Level.warn, min=0.2, max=1.0),
+        Assertion(id="scale.drift", level=Level.off),
+        Assertion(id="rotation.drift", level=Level.off),
+    )
+    assert policy.on_inconclusive == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assertions: {accuracy: on}",  # YAML makes True of it
+        "assertions: {accuracy: [true, {min: 0.5}]}",
+        "assertions: {accuracy: [fatal, {min: 0.5}]}",
+        "assertions: {accuracy: error}",
+        "assertions: {accuracy: [error]}",
+        "assertions: {accuracy: [error, {}]}",
+        "assertions: {accuracy: [error, 0.5]}",
+        "assertions: {accuracy: [error, null]}",
+        "assertions: {accuracy: [error, {min: 0.5}, {max: 0.6}]}",
+        "assertions: {accuracy: [error, {minimum: 0.5}]}",
+        "assertions: {accuracy: [error, {min: high}]}",
+        "assertions: {accuracy: [error, {min: true}]}",
+        "assertions: {accuracy: [error, {min: .nan}]}",
+        "assertions: {accuracy: [error, {max: .inf}]}",
+        "assertions: {accuracy: [error, {min: 0.6, max: 0.5}]}",
+        "assertions: {accuracy: [error, {min: 0.5, id: scale.drift}]}",
+        "assertions: {}",
+        "assertions: {accuracy: off}",
+        "assertions: [accuracy]",
+        "assertions: null",
+        "{}",
+        "just text",
+        "[]",
+        "null",
+        "assertions: {accuracy: [error, {min: 0.5}]}\non_inconclusive: maybe",
+        "assertions: {accuracy: [error, {min: 0.5}]}\nextra: 1",
+    ],
+)
+def test_a_policy_that_could_not_do_what_it_says_is_refused(text: str) -> None:
+    error = _refusal(text)
+    assert error.code == "invalid_policy"
+    assert len(error.sentence) > 30
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("translation.consistancy", "translation.consistency"),
+        ("rotation.worstcase", "rotation.worst_case"),
+        ("acuracy", "accuracy"),
+    ],
+)
+def test_an_unknown_assertion_suggests_the_nearest(written: str, meant: str) -> None:
+    error = _refusal(f"assertions: {{{written}: [error, {{min: 0.5}}]}}")
+    assert error.code == "unknown_assertion"
+    assert written in error.sentence
+    assert f"Did you mean {meant}?" in error.hint
+
+
+def test_a_name_like_no_other_gets_no_suggestion() -> None:
+    error = _refusal("assertions: {xyzzy: [error, {min: 0.5}]}")
+    assert error.code == "unknown_assertion"
+    assert "Did you mean" not in error.hint
+
+
+def test_the_same_policy_has_the_same_digest() -> None:
+    one = _read("assertions: {accuracy: [error, {min: 0.5}]}")
+    assert digest(_read("assertions:\n  accuracy: ['error', {'min': 5.0e-1}]\n")) == digest(one)
+    assert digest(_read("assertions: {accuracy: [error, {min: 0.51}]}")) != digest(one)

@@ -1,0 +1,182 @@
+"""The self-test passes here, and is seen failing when any one rule is taken out."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import toys
+from auditing import LIMITS, plan_of, run
+from children import stand_in
+from holdfast.errors import HoldfastError
+from holdfast.sandbox.parent import run_audit
+from holdfast.sandbox.selftest import selftest
+from toy_probes import flat, noise
+
+RUN_AS_MAIN = """
+import runpy, sys
+runpy.run_module(sys.argv[sys.argv.index("-m") + 1], run_name="__main__", alter_sys=False)
+"""
+OPEN_FILES = """
+from holdfast.sandbox import landlock, lock
+granted = lock._grants
+lock._grants = lambda: granted() | {"/": landlock.READ}
+"""
+NO_LANDLOCK = """
+from holdfast.sandbox import landlock
+landlock.restrict = lambda grants: 0
+"""
+NO_FILTER = """
+from holdfast.sandbox import seccomp
+seccomp.install = lambda: None
+"""
+ROOT_KEEPS_ITS_POWERS = """
+from holdfast.sandbox import lock
+def refuse(): raise OSError(1, "capset")
+lock._drop_capabilities = refuse
+"""
+
+
+def _without(*calls: str) -> str:
+    return f"""
+from holdfast.sandbox import seccomp
+for name in {calls!r}: seccomp.DENIED.remove(name)
+"""
+
+
+def _fix_arguments(code: str) -> str:
+    """What `python -m module argument` would leave in sys.argv."""
+    return code + RUN_AS_MAIN.replace(
+        "runpy.run_module(", "sys.argv[1:], name = sys.argv[-1:], sys.argv\nrunpy.run_module("
+    ).replace('sys.argv[sys.argv.index("-m") + 1]', 'name[name.index("-m") + 1]')
+
+
+def _selftest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> str:
+    monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, _fix_arguments(code))))
+    seen = selftest()
+    assert seen.ok == (not seen.why)
+    return seen.why
+
+
+def test_the_sandbox_is_in_force_here() -> None:
+    assert selftest().why == ""
+    assert selftest().ok
+
+
+def test_the_stand_in_for_the_interpreter_changes_nothing_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _selftest_with(tmp_path, monkeypatch, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (_without("socket"), "an internet socket was possible; a unix socket was possible"),
+        (OPEN_FILES, "reading /etc/passwd was possible"),
+        (NO_LANDLOCK, "landlock: not offered by this kernel"),
+        (NO_LANDLOCK, "writing a file was possible"),
+        (NO_FILTER, "starting a process was possible"),
+        (ROOT_KEEPS_ITS_POWERS, "capabilities: [Errno 1] capset"),
+    ],
+    ids=["sockets", "files", "no landlock", "writing", "no filter", "capabilities"],
+)
+def test_a_missing_rule_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
+) -> None:
+    assert said in _selftest_with(tmp_path, monkeypatch, code)
+
+
+def test_a_probe_that_may_start_programs_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = _selftest_with(tmp_path, monkeypatch, NO_FILTER + NO_LANDLOCK)
+    assert "did not answer" in why  # it became /bin/true
+
+
+def _audit_with(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: Any,
+) -> dict[str, Any]:
+    program = stand_in(tmp_path, _fix_arguments(NO_LANDLOCK))
+    monkeypatch.setattr(sys, "executable", str(program))
+    (tmp_path / "m.onnx").write_bytes(toys.mean_pixel())
+    probes = flat(tmp_path / "p.zip", noise(4, 32, 32))
+    output = run_audit(
+        tmp_path / "m.onnx",
+        probes,
+        plan_of(),
+        mode=mode,
+        limits=LIMITS,
+        on_progress=lambda _: None,
+        cancelled=lambda: False,
+    )
+    seen: dict[str, Any] = json.loads(output.result_json)
+    return seen
+
+
+def test_mode_required_refuses_to_go_on_without_a_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(HoldfastError) as raised:
+        _audit_with(tmp_path, monkeypatch, "required")
+    assert raised.value.code == "sandbox_unavailable"
+    assert "landlock" in raised.value.sentence
+
+
+@pytest.mark.parametrize("mode", ["auto", "container"])
+def test_the_other_modes_go_on_and_the_result_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    seen = _audit_with(tmp_path, monkeypatch, mode)
+    level = seen["provenance"]["sandbox"]
+    assert (level["mode"], level["in_force"], level["landlock_abi"]) == (mode, False, 0)
+    assert level["missing"] == ["landlock: not offered by this kernel"]
+    assert level["seccomp"]
+    assert "sandbox_not_in_force" in [finding["id"] for finding in seen["findings"]]
+
+
+def test_a_result_of_a_locked_child_says_which_layers_were_in_force(tmp_path: Path) -> None:
+    probes = flat(tmp_path / "p.zip", noise(4, 32, 32))
+    level = run(toys.mean_pixel(), probes, plan_of()).result.provenance.sandbox
+    assert (level.mode, level.in_force, level.missing) == ("required", True, ())
+    assert level.landlock_abi >= 1
+    assert level.seccomp
+    assert level.no_new_privs
+    assert level.capabilities_dropped
+
+
+HEAVY = {"numpy", "pydantic", "onnx", "onnxruntime", "PIL", "cv2", "scipy", "pyarrow", "yaml"}
+TELL_MODULES = """
+import json, sys, threading
+from holdfast.sandbox import child
+def tell(*_):
+    seen = {"modules": sorted(sys.modules), "threads": threading.active_count()}
+    sys.stdout.write(json.dumps(seen)); sys.stdout.flush(); raise SystemExit
+child.lock = tell
+child._main()
+"""
+
+
+def test_nothing_heavy_is_imported_before_the_lock() -> None:
+    job = os.memfd_create("job")
+    limits = {"memory_bytes": 1 << 32, "cpu_s": 9, "output_bytes": 1 << 20}
+    words = {"mode": "auto", "parent_pid": os.getpid(), "reply_fd": -1, "limits": limits}
+    os.write(job, json.dumps(words).encode())
+    os.lseek(job, 0, os.SEEK_SET)
+    told = subprocess.run(
+        [sys.executable, "-IB", "-c", TELL_MODULES, str(job)],
+        pass_fds=[job],
+        capture_output=True,
+        check=True,
+    )
+    os.close(job)
+    seen = json.loads(told.stdout)
+    assert "holdfast.sandbox.lock" in seen["modules"]
+    assert not {name.partition(".")[0] for name in seen["modules"]} & HEAVY
+    assert seen["threads"] == 1

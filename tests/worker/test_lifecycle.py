@@ -1,0 +1,77 @@
+"""How a worker starts: not without its sandbox, and never as an orphan."""
+
+import ctypes
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from holdfast.sandbox.selftest import SelfTest
+from holdfast_worker.lifecycle import checked_sandbox
+from holdfast_worker.settings import WorkerSettings
+from workers import Place
+
+_PR_CAPBSET_DROP, _CAP_SYS_RESOURCE = 24, 24
+_WORKER = [sys.executable, "-m", "holdfast_worker", "--name", "one@test"]
+
+
+def _cannot_sandbox() -> None:
+    """In the new process: so few open files that the child cannot set its own limit."""
+    ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_RESOURCE, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+
+def test_without_a_sandbox_no_worker_starts(place: Place) -> None:
+    run = subprocess.run(
+        _WORKER,
+        env={**os.environ, "HOLDFAST_DATA": str(place.data)},
+        preexec_fn=_cannot_sandbox,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 78
+    assert "the sandbox does not hold" in run.stderr
+
+
+def test_a_sandbox_with_a_gap_stops_only_who_requires_it(tmp_path: Path) -> None:
+    broken = SelfTest(ok=False, why="landlock: not offered by this kernel")
+    for mode in ("auto", "container"):
+        settings = WorkerSettings.model_validate({"data": tmp_path, "sandbox": mode})
+        assert checked_sandbox(settings, lambda: broken) == broken
+    settings = WorkerSettings.model_validate({"data": tmp_path})
+    assert settings.sandbox == "required"
+    with pytest.raises(SystemExit) as stop:
+        checked_sandbox(settings, lambda: broken)
+    assert stop.value.code == 78
+
+
+_PROCESS = """
+import os, sys
+from holdfast_worker.orphans import die_with_main, remember_main
+if sys.argv[1] == "orphan":
+    os.environ["HOLDFAST_WORKER_MAIN_PID"] = "999999999"
+elif sys.argv[1] == "child":
+    os.environ["HOLDFAST_WORKER_MAIN_PID"] = str(os.getppid())
+die_with_main()
+print("alive")
+"""
+
+
+@pytest.mark.parametrize(("who", "alive"), [("orphan", False), ("child", True), ("alone", True)])
+def test_a_process_whose_main_is_gone_ends_at_once(who: str, alive: bool) -> None:  # noqa: FBT001
+    run = subprocess.run(
+        [sys.executable, "-c", _PROCESS, who], capture_output=True, text=True, check=False
+    )
+    assert (run.stdout == "alive\n") == alive
+    assert (run.returncode == 0) == alive
+
+
+def test_the_options_are_told() -> None:
+    help_text = subprocess.run([*_WORKER[:3], "--help"], capture_output=True, text=True, check=True)
+    for option in ("--queue", "--concurrency", "--name", "--loglevel"):
+        assert option in help_text.stdout
