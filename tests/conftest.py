@@ -12,9 +12,18 @@ for _name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import servers  # noqa: E402 - after the environment is clean
+from commands import holdfast  # noqa: E402 - as above
 from programs import absent, find_program, free_loopback_port  # noqa: E402 - as above
 
 REPO = Path(__file__).resolve().parents[1]
+SHORT = """\
+version: 1
+families:
+  translation: {shifts_px: [[1, 0], [6, 6]]}
+  rotation: {angles_deg: [-10, 10]}
+  scale: off
+data: {limit: 120}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +87,16 @@ def chromium() -> str:
     if found is None:
         absent("chromium", "install the Debian package chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def audited(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `result.json` and `result.samples.parquet` of a short audit."""
+    folder = tmp_path_factory.mktemp("audited")
+    (folder / "holdfast.yaml").write_text(SHORT)
+    model, data = digits / "everywhere.onnx", digits / "probes.zip"
+    done = holdfast("audit", model, "--data", data, "-o", "result.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "audit.out").write_text(done.stdout)
+    (folder / "audit.err").write_text(done.stderr)
+    return folder

@@ -113,9 +113,7 @@ def _measurements() -> list[dict[str, Any]]:
     for family, value in _VALUES.items():
         for place, name in enumerate(_NAMES):
             shown = 1 - value if name == "drift" else value - place / 50
-            found.append(
-                measurement(f"{family}.{name}", shown, shown - 0.024, shown + 0.021, 200)
-            )
+            found.append(measurement(f"{family}.{name}", shown, shown - 0.024, shown + 0.021, 200))
     return found
 
 
@@ -169,7 +167,9 @@ def tiny_png() -> bytes:
     """A real picture: one grey pixel."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     body = zlib.compress(b"\x00\x80")

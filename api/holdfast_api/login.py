@@ -31,8 +31,7 @@ def login_page(
 async def login(request: Request, parts: PartsDep) -> Response:
     """Compare the token and set the cookie."""
     # Read by hand: FastAPI's forms need a parser for multipart, which nothing else here needs.
-    text = (await request.body()).decode("utf-8", "replace")
-    fields = parse_qs(text, max_num_fields=_MAX_FIELDS)
+    fields = _fields(await request.body())
     target = _local(fields.get("next", ["/"])[0])
     token = parts.settings.token.get_secret_value()
     if not token:
@@ -57,6 +56,13 @@ def logout() -> Response:
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
     return answer
+
+
+def _fields(body: bytes) -> dict[str, list[str]]:
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return {}
 
 
 def _local(target: str) -> str:

@@ -21,9 +21,9 @@ _templates = Environment(
 )
 
 
-def page(request: Request, name: str, status: int = 200, **context: object) -> HTMLResponse:
+def page(request: Request, name: str, http_status: int = 200, **context: object) -> HTMLResponse:
     """Render the template `name`."""
     text = _templates.get_template(f"{name}.html").render(
         version=VERSION, signed_in=COOKIE in request.cookies, **context
     )
-    return HTMLResponse(text, status_code=status)
+    return HTMLResponse(text, status_code=http_status)

@@ -72,6 +72,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "op_not_allowed",
         "op_unknown",
         "opset",
+        "preset_needed",
         "recursive_function",
         "run_failed",
         "special_file",

@@ -89,7 +89,7 @@ def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
         result=done.result,
         result_json=done.result_json,
         verdict=verdict,
-        report=lambda: render(done.result, verdict),
+        report=lambda: render(done.result, verdict, order.name),
         samples=lambda: done.samples,
     )
 

@@ -67,11 +67,11 @@ def write_outputs(paths: Sequence[Path], outcome: Outcome) -> list[Path]:
     return written
 
 
-def render(result: AuditResult, verdict: Verdict | None) -> bytes:
-    """The HTML report, made here."""
+def render(result: AuditResult, verdict: Verdict | None, name: str = "") -> bytes:
+    """The HTML report, made here; `name` is what people call the model."""
     from holdfast_reports.html import html_report
 
-    return html_report(result, verdict).encode()
+    return html_report(result, verdict, name=name).encode()
 
 
 def read_result(path: Path) -> AuditResult:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from fastapi.testclient import TestClient
 
 from apiworld import NewWorld, World
@@ -12,6 +13,14 @@ from holdfast_api.app import create_app
 from holdfast_api.settings import ApiSettings
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Structlog's own default draws each traceback in colours, which takes seconds."""
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
 
 
 @pytest.fixture(scope="session")

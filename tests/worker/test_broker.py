@@ -57,9 +57,10 @@ def test_a_queue_that_is_not_declared_is_an_error(tmp_path: Path, broker_url: st
     assert "QueueNotFound" in _bell(tmp_path, broker_url, "ring-tpu")[0]
 
 
-def test_ringing_does_not_hang_while_the_broker_is_away(tmp_path: Path) -> None:
+@pytest.mark.parametrize("word", ["ring-cpu", "depth-cpu"])
+def test_nobody_hangs_while_the_broker_is_away(tmp_path: Path, word: str) -> None:
     began = time.monotonic()
-    said = _bell(tmp_path, f"redis://127.0.0.1:{free_loopback_port()}/0", "ring-cpu")
+    said = _bell(tmp_path, f"redis://127.0.0.1:{free_loopback_port()}/0", word)
     assert "OperationalError" in said[0]
     assert time.monotonic() - began < 15
 

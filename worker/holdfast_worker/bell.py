@@ -1,7 +1,5 @@
 """The queue as a doorbell: ring it, and count the rings that nobody has heard yet."""
 
-from kombu.exceptions import ChannelError
-
 from holdfast_worker.app import app
 from holdfast_worker.broker import TASK, prepare_broker
 from holdfast_worker.settings import WorkerSettings
@@ -19,8 +17,6 @@ def depth(queue: str) -> int:
     """How many rings wait in a queue."""
     prepare_broker(WorkerSettings())
     with app.connection_for_write() as connection:
-        try:
-            declared = connection.default_channel.queue_declare(queue, passive=True)
-        except ChannelError:  # on Redis an empty list is no list, and that counts as not found
-            return 0
-        return int(declared.message_count)
+        # Not passively: kombu asks Redis whether the queue exists without our key prefix, and
+        # never finds it.
+        return int(connection.default_channel.queue_declare(queue).message_count)

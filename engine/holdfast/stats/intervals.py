@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaincinv
 
 __all__ = ["METHOD", "Interval", "clopper_pearson", "mean_interval"]
 
@@ -40,8 +40,8 @@ def clopper_pearson(k: float, n: float, confidence: float) -> tuple[float, float
     Source: Clopper & Pearson, Biometrika 26 (1934).
     """
     tail = (1.0 - confidence) / 2.0
-    low = 0.0 if k <= 0 else float(stats.beta.ppf(tail, k, n - k + 1.0))
-    high = 1.0 if k >= n else float(stats.beta.ppf(1.0 - tail, k + 1.0, n - k))
+    low = 0.0 if k <= 0 else float(betaincinv(k, n - k + 1.0, tail))
+    high = 1.0 if k >= n else float(betaincinv(k + 1.0, n - k, 1.0 - tail))
     return low, high
 
 

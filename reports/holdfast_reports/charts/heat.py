@@ -33,8 +33,9 @@ def heat_svg(heat: HeatMap) -> Markup:
 
 def _squares(heat: HeatMap, cell: int) -> alt.Chart:
     rows = [{"x": c.dx, "y": c.dy, "colour": HEAT[c.step]} for c in heat.cells]
-    gap = 2 if cell > _SMALL_CELL else 0
-    mark = alt.Chart(data(rows)).mark_rect(stroke=INK["card"], strokeWidth=gap)
+    squares = alt.Chart(data(rows))
+    gap = cell > _SMALL_CELL
+    mark = squares.mark_rect(stroke=INK["card"], strokeWidth=2) if gap else squares.mark_rect()
     colour = alt.Color("colour:N", scale=None)
     layer: alt.Chart = mark.encode(x=_x(heat), y=_y(heat), color=colour)
     return layer

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,15 +122,13 @@ def test_cancelling_ends_the_child_within_two_seconds(probes: Path) -> None:
 
 @pytest.mark.parametrize("where", ["on_progress", "cancelled"])
 def test_an_interrupt_from_the_keyboard_leaves_no_child(probes: Path, where: str) -> None:
-    def interrupt(*_: object) -> bool:
+    def interrupt(*_: object) -> Any:
         assert child_pids()
         raise KeyboardInterrupt
 
+    calls: dict[str, Any] = {where: interrupt}
     with pytest.raises(KeyboardInterrupt):
-        if where == "cancelled":
-            run(ENDLESS, probes, plan_of(), cancelled=interrupt)
-        else:
-            run(ENDLESS, probes, plan_of(), on_progress=interrupt)
+        run(ENDLESS, probes, plan_of(), **calls)
 
 
 PARENT = """

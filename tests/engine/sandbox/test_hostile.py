@@ -83,13 +83,13 @@ def test_nonsense_is_a_protocol_error(
     assert _answer(tmp_path, monkeypatch, PROTOCOL[what]).code == "protocol"
 
 
-@pytest.mark.parametrize("depth", [*range(880, 1000, 10), *range(950, 1000)])
-def test_progress_nested_almost_too_deep_is_a_protocol_error(depth: int) -> None:
-    line = b'{"progress":' + b"[" * depth + b"]" * depth + b"}\n"
-    child = process.Child.__new__(process.Child)
-    child._buffer = b""
-    with pytest.raises(HoldfastError, match="protocol"):
-        child._take(line)
+def test_progress_nested_almost_too_deep_is_a_protocol_error() -> None:
+    """Reading may just succeed where writing it again does not."""
+    for depth in (*range(100, 900, 50), *range(900, 1000)):
+        child = process.Child.__new__(process.Child)
+        child._buffer, child._on_progress = b"", lambda _: None
+        with pytest.raises(HoldfastError, match="protocol"):
+            child._take(b'{"progress":' + b"[" * depth + b"]" * depth + b"}\n")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ from toy_probes import flat, noise
 
 RUN_AS_MAIN = """
 import runpy, sys
-runpy.run_module(sys.argv[sys.argv.index("-m") + 1], run_name="__main__", alter_sys=False)
+module = sys.argv[sys.argv.index("-m") + 1]
+sys.argv[1:] = sys.argv[-1:]
+runpy.run_module(module, run_name="__main__")
 """
 OPEN_FILES = """
 from holdfast.sandbox import landlock, lock
@@ -48,15 +50,8 @@ for name in {calls!r}: seccomp.DENIED.remove(name)
 """
 
 
-def _fix_arguments(code: str) -> str:
-    """What `python -m module argument` would leave in sys.argv."""
-    return code + RUN_AS_MAIN.replace(
-        "runpy.run_module(", "sys.argv[1:], name = sys.argv[-1:], sys.argv\nrunpy.run_module("
-    ).replace('sys.argv[sys.argv.index("-m") + 1]', 'name[name.index("-m") + 1]')
-
-
 def _selftest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> str:
-    monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, _fix_arguments(code))))
+    monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, code + RUN_AS_MAIN)))
     seen = selftest()
     assert seen.ok == (not seen.why)
     return seen.why
@@ -103,7 +98,7 @@ def _audit_with(
     monkeypatch: pytest.MonkeyPatch,
     mode: Any,
 ) -> dict[str, Any]:
-    program = stand_in(tmp_path, _fix_arguments(NO_LANDLOCK))
+    program = stand_in(tmp_path, NO_LANDLOCK + RUN_AS_MAIN)
     monkeypatch.setattr(sys, "executable", str(program))
     (tmp_path / "m.onnx").write_bytes(toys.mean_pixel())
     probes = flat(tmp_path / "p.zip", noise(4, 32, 32))

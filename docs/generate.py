@@ -1,0 +1,254 @@
+"""Write the reference pages from the code: `python docs/generate.py`, or check them with `--check`.
+
+Nobody writes these pages by hand, so none of them can be out of date: `make check` compares.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from holdfast.errors import ErrorText
+
+DOCS: Final = Path(__file__).resolve().parent
+NOTE: Final = "<!-- Made by `make docs`; changes here are lost. -->\n"
+FAMILY_BLOCKS: Final = ("TranslationFamily", "RotationFamily", "ScaleFamily")
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )
+
+
+def cli() -> str:
+    """Every command with its `--help`, as a user sees it."""
+    from typer.main import get_command
+    from typer.testing import CliRunner
+
+    from holdfast_cli.main import app
+
+    runner = CliRunner()
+    commands = [[], *([name] for name in get_command(app).commands)]  # type: ignore[attr-defined]
+    parts = ["# The command line\n", NOTE, _exit_codes()]
+    for command in commands:
+        shown = runner.invoke(app, [*command, "--help"], prog_name="holdfast", terminal_width=100)
+        lines = [line.rstrip() for line in shown.output.strip().splitlines()]
+        name = " ".join(["holdfast", *command])
+        parts.append(f"## `{name}`\n\n```text\n" + "\n".join(lines) + "\n```\n")
+    return "\n".join(parts)
+
+
+def _exit_codes() -> str:
+    from holdfast_cli.exits import EXIT
+
+    meaning = {
+        "passed": "The gate passed, or there is no gate and the audit is done.",
+        "failed": "The gate failed.",
+        "usage": "The command, the configuration or the request is wrong; nothing was tried.",
+        "inconclusive": "Too little evidence, or no measurement; see `--inconclusive`.",
+        "refused": "The model or the data cannot be audited.",
+        "broken": "The audit, the service or the wait broke; trying again may help.",
+    }
+    rows = sorted((str(code), meaning[name]) for name, code in EXIT.items())
+    rows.append(("130", "Ctrl-C."))
+    return "## Exit codes\n\n" + _table(("code", "meaning"), iter(rows)) + "\n"
+
+
+def errors() -> str:
+    """Every error code with who has to act, its exit code and its HTTP status."""
+    from holdfast.errors import ERRORS
+    from holdfast_api.statuses import status_of
+    from holdfast_cli.exits import EXIT
+
+    rows = (
+        (f"`{code}`", text.kind, str(EXIT[text.kind]), str(status_of(code)), *_texts(text))
+        for code, text in sorted(ERRORS.items())
+    )
+    return f"""# Error codes
+
+{NOTE}
+A code is stable, its texts may change; `{{…}}` is filled in. *usage*: the request is wrong.
+*refused*: the model or the data cannot be audited. *broken*: the audit or the service broke.
+
+{_table(("code", "kind", "exit", "HTTP", "what happened", "what to do"), rows)}
+"""
+
+
+def _texts(text: "ErrorText") -> tuple[str, str]:
+    return text.sentence, text.hint
+
+
+def measurements() -> str:
+    """Every measurement: what it asks, how it is computed, how to read it."""
+    from holdfast.catalogue import CATALOGUE
+
+    parts = [
+        "# Measurements\n",
+        NOTE,
+        "Every number comes with a confidence interval; the image is the statistical unit.\n",
+    ]
+    parts += [
+        f"## `{entry.id}`\n\n**{entry.question}**\n\n"
+        f"- Computed: {entry.method}\n- Unit: {entry.unit}, {entry.better} is better\n"
+        f"- How to read it: {entry.read}\n- Source: {entry.source}\n"
+        for entry in CATALOGUE
+    ]
+    return "\n".join(parts)
+
+
+def config() -> str:
+    """Every key of `holdfast.yaml`, from the schema that the reader uses."""
+    from holdfast_cli.config_file import schema
+
+    whole = schema()
+    rows = (
+        (f"`{name}`", _type(whole, part), _default(part), part.get("description", ""))
+        for name, part in _keys(whole, whole, "")
+    )
+    example = (DOCS.parent / "examples" / "digits" / "holdfast.yaml").read_text()
+    shifts = re.compile(r"shifts_px: \[\n.*?\n    \]", re.DOTALL)  # a page needs no 80 of them
+    example = shifts.sub("shifts_px: [[-8, 0], [1, 0], [4, 4]]", example)
+    return f"""# `holdfast.yaml`
+
+{NOTE}
+Unknown keys are errors, with file and line. Paths are relative to the file. An editor completes
+and checks it with [holdfast.schema.json](holdfast.schema.json); start the file with
+`# yaml-language-server: $schema=…/holdfast.schema.json`.
+
+{_table(("key", "value", "left out", "meaning"), rows)}
+
+```yaml
+{example.strip()}
+```
+"""
+
+
+def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema with its reference and its `null` alternative looked through."""
+    if "$ref" in part:
+        target = whole["$defs"][part["$ref"].rpartition("/")[2]]
+        return {**_resolved(whole, target), **{k: v for k, v in part.items() if k != "$ref"}}
+    choices = [choice for choice in part.get("anyOf", []) if choice.get("type") != "null"]
+    blocks = [found for choice in choices if "properties" in (found := _resolved(whole, choice))]
+    if blocks:
+        return {**blocks[0], **{k: v for k, v in part.items() if k != "anyOf"}}
+    return part
+
+
+def _keys(
+    whole: dict[str, Any], block: dict[str, Any], above: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, part in block.get("properties", {}).items():
+        found = _resolved(whole, part)
+        path = f"{above}{name}"
+        yield path, found
+        if path != "gate.assertions":  # its keys are the measurements, a page of their own
+            yield from _keys(whole, found, f"{path}.")
+
+
+def _type(whole: dict[str, Any], part: dict[str, Any]) -> str:
+    if "properties" in part:
+        return "block"
+    if "const" in part or "enum" in part:
+        return ", ".join(f"`{value}`" for value in part.get("enum", [part.get("const")]))
+    if "anyOf" in part:
+        choices = [_type(whole, _resolved(whole, one)) for one in part["anyOf"]]
+        return " or ".join(choice for choice in choices if choice != "null")
+    if "prefixItems" in part:
+        return f"list of {len(part['prefixItems'])}"
+    if part.get("type") == "array":
+        return f"list of {_type(whole, _resolved(whole, part['items']))}"
+    return str(part.get("type", "any")) + _bounds(part)
+
+
+def _bounds(part: dict[str, Any]) -> str:
+    low, high = part.get("minimum", part.get("exclusiveMinimum")), part.get("maximum")
+    if low is None or high is None:
+        return ""
+    return f" {low:g} to {high:g}"
+
+
+def _default(part: dict[str, Any]) -> str:
+    value = part.get("default")
+    return "" if value is None or isinstance(value, dict) else f"`{value}`"
+
+
+def config_schema() -> str:
+    """JSON Schema of `holdfast.yaml`."""
+    from holdfast_cli.config_file import schema
+
+    return _json(schema())
+
+
+def result_schema() -> str:
+    """JSON Schema of `result.json`."""
+    from holdfast.records.result import AuditResult
+
+    made = AuditResult.model_json_schema(mode="serialization")
+    return _json({"$schema": "https://json-schema.org/draft/2020-12/schema", **made})
+
+
+def openapi() -> str:
+    """The OpenAPI document of the service."""
+    import tempfile
+
+    from holdfast_api.app import create_app
+    from holdfast_api.settings import ApiSettings
+    from holdfast_db.settings import StorageSettings
+
+    with tempfile.TemporaryDirectory() as folder:
+        storage = StorageSettings(data=Path(folder))
+        return _json(create_app(ApiSettings(), storage, ring=lambda _: None).openapi())
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "reference/cli.md": cli,
+    "reference/errors.md": errors,
+    "reference/measurements.md": measurements,
+    "reference/config.md": config,
+    "reference/holdfast.schema.json": config_schema,
+    "result.schema.json": result_schema,
+    "openapi.json": openapi,
+}
+
+
+def main() -> int:
+    """Write all pages, or with `--check` name those that are not what would be written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, exit 1 on a difference"
+    )
+    check = parser.parse_args().check
+    stale = []
+    for name, make in PAGES.items():
+        path, text = DOCS / name, make()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    for name in stale:
+        print(f"docs/{name} is stale, run: make docs" if check else f"wrote docs/{name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    # What a page says must not depend on who makes it where.
+    for variable in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        del os.environ[variable]
+    os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", NO_COLOR="1", TERM="dumb")
+    os.environ.pop("FORCE_COLOR", None)
+    os.environ.pop("GITHUB_ACTIONS", None)
+    sys.exit(main())

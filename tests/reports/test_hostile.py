@@ -1,0 +1,119 @@
+"""Every text in a result and a verdict may come from the owner of a hostile model or archive."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import pytest
+from pydantic import ValidationError
+
+from factories import audit_data, result_of, verdict_on
+from holdfast.records.base import Record
+from holdfast.records.policy import Verdict
+from holdfast.records.result import AuditResult
+from holdfast_reports.html import html_report
+from html_pages import Page, read_page
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'></title></style><svg/onload=alert(1)>",
+    "\u202egnp.exe\u2066 \u061c\u200b",
+    "{{ 7 * 7 }}{% raw %}${7*7}",
+    "&lt;b&gt;]]><!--",
+]
+
+
+@pytest.fixture(scope="module")
+def clean() -> tuple[AuditResult, Verdict]:
+    data = audit_data()
+    data["cells"] = [c for c in data["cells"] if c["family"] != "translation"][:3]
+    data["model"] |= {"warnings": ["an odd thing"]}
+    data["provenance"] |= {
+        "versions": {"numpy": "2"},
+        "family_digests": {"rotation": "0" * 64},
+        "sandbox": data["provenance"]["sandbox"] | {"missing": ["seccomp"]},
+    }
+    result = result_of(data)
+    return result, verdict_on(
+        result,
+        accuracy=("error", {"min": 0.5}),
+        rotation__drift=("warn", {"max": 0.01}),
+    )
+
+
+def _places(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Every string in nested dicts and lists, as the container and its key."""
+    pairs = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in list(pairs):
+        if isinstance(value, str):
+            yield data, key
+        elif isinstance(value, dict | list):
+            yield from _places(value)
+
+
+def _spoilt(record: RecordT, payload: str) -> tuple[RecordT, int]:
+    """The record with `payload` in every string and key that may hold it, and how many did."""
+    data, kind, n = record.model_dump(mode="json"), type(record), 0
+    for container, key in list(_places(data)):
+        kept = container[key]
+        container[key] = payload
+        try:
+            kind.model_validate_json(json.dumps(data))
+            n += 1
+        except ValidationError:
+            container[key] = kept
+    for name in ("versions", "family_digests"):
+        table = data.get("provenance", {}).get(name, {})
+        for key in list(table):
+            table[payload] = table.pop(key)
+    return kind.model_validate_json(json.dumps(data)), n
+
+
+def _spoilt_page(clean: tuple[AuditResult, Verdict], payload: str) -> tuple[str, Page]:
+    result, in_result = _spoilt(clean[0], payload)
+    verdict, in_verdict = _spoilt(clean[1], payload)
+    assert in_result >= 40, "the factory must fill the texts that a user can write"
+    assert in_verdict >= 7
+    html = html_report(result, verdict, name=payload)
+    return html, read_page(html)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_hostile_text_adds_no_element_and_no_attribute(
+    clean: tuple[AuditResult, Verdict], payload: str
+) -> None:
+    html, page = _spoilt_page(clean, payload)
+    harmless = read_page(html_report(*clean, name="x"))
+    assert page.unbalanced == []
+    assert {tag for tag, _ in page.elements} <= {tag for tag, _ in harmless.elements}
+    names = {(tag, name) for tag, attributes in page.elements for name in attributes}
+    assert names <= {(tag, name) for tag, attributes in harmless.elements for name in attributes}
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.named("img"))
+    assert not any(piece in html for piece in ("<script", "<img src=x", "<svg/", "<!--", "49{%"))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS[:3])
+def test_hostile_text_is_shown_as_the_text_it_is(
+    clean: tuple[AuditResult, Verdict], payload: str
+) -> None:
+    _, page = _spoilt_page(clean, payload)
+    assert page.text.count(payload) >= 25
+    assert payload in {image["alt"].split(", ")[0] for image in page.named("img")}
+
+
+def test_hostile_text_cannot_turn_or_hide_what_stands_beside_it(
+    clean: tuple[AuditResult, Verdict],
+) -> None:
+    html, page = _spoilt_page(clean, "\u202egnp.exe\u2066 \u061c\u200b\x00\x1b[31m")
+    odd = {char for char in html if unicodedata.category(char) in {"Cf", "Cc"}} - {"\n"}
+    assert odd == set()
+    assert "gnp.exe" in page.text
+
+
+def test_a_name_may_be_written_from_right_to_left(clean: tuple[AuditResult, Verdict]) -> None:
+    html = html_report(*clean, name="מודל")
+    assert "<bdi>מודל</bdi>" in html
