@@ -10,14 +10,13 @@ from holdfast.records.policy import Verdict
 from holdfast_api import owning
 from holdfast_api.audit_lines import audit_line, size_text
 from holdfast_api.audit_views import audit_row, audit_views, one_audit
+from holdfast_api.outcome_lines import OutcomeLine, outcome_line
 from holdfast_api.outcomes import read_result
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.rendering import page
 from holdfast_api.requests import Slug
 from holdfast_db.queries import AuditFilters, get_model, get_probe_set, list_audits
 from holdfast_db.tables import AuditRow
-from holdfast_reports.shapes import ReportView
-from holdfast_reports.view import view
 
 __all__ = ["router"]
 
@@ -60,7 +59,7 @@ def audit_page(audit_id: str, request: Request, parts: PartsDep) -> Response:
         request,
         "audit",
         audit=audit_line(audit),
-        report=_report(parts, row, audit.model_name) if audit.state == "done" else None,
+        outcome=_outcome(parts, row, audit.model_name) if audit.state == "done" else None,
         model=model,
         model_size=size_text(model.size_bytes if model else 0),
         probe_set=probe_set,
@@ -82,7 +81,6 @@ def retry_button(audit_id: str, parts: PartsDep) -> Response:
     return RedirectResponse(audit.links.page, 303)
 
 
-def _report(parts: Parts, row: AuditRow, name: str) -> ReportView:
-    """What the report says on top, in the same words."""
+def _outcome(parts: Parts, row: AuditRow, name: str) -> OutcomeLine:
     verdict = None if row.verdict is None else Verdict.model_validate_json(row.verdict)
-    return view(read_result(parts, row), verdict, name=name)
+    return outcome_line(read_result(parts, row), verdict, name)

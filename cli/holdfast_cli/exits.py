@@ -12,7 +12,7 @@ EXIT: Final[dict[str, int]] = {
     "failed": 1,
     "inconclusive": 3,
     # No verdict, by `Kind` of the error.
-    Kind.usage: 4,
+    Kind.usage: 2,
     Kind.refused: 4,
     Kind.broken: 5,
 }

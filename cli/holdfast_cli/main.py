@@ -12,6 +12,7 @@ from holdfast_cli.inspect import inspect
 from holdfast_cli.problems import guarded
 from holdfast_cli.serve import serve, worker
 from holdfast_cli.stored import gate, report
+from holdfast_cli.verify import verify
 
 __all__ = ["app", "main"]
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (audit, gate, report, inspect, serve, worker, doctor):
+for _command in (audit, gate, report, verify, inspect, serve, worker, doctor):
     app.command()(_command)
 
 

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 import pytest
@@ -27,8 +28,8 @@ PAYLOADS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def clean() -> tuple[AuditResult, Verdict]:
+@cache
+def _clean() -> tuple[AuditResult, Verdict]:
     data = audit_data()
     data["cells"] = [c for c in data["cells"] if c["family"] != "translation"][:3]
     data["model"] |= {"warnings": ["an odd thing"]}
@@ -73,9 +74,15 @@ def _spoilt(record: RecordT, payload: str) -> tuple[RecordT, int]:
     return kind.model_validate_json(json.dumps(data)), n
 
 
-def _spoilt_page(clean: tuple[AuditResult, Verdict], payload: str) -> tuple[str, Page]:
-    result, in_result = _spoilt(clean[0], payload)
-    verdict, in_verdict = _spoilt(clean[1], payload)
+@cache
+def _harmless_page() -> Page:
+    return read_page(html_report(*_clean(), name="x"))
+
+
+@cache
+def _spoilt_page(payload: str) -> tuple[str, Page]:
+    result, in_result = _spoilt(_clean()[0], payload)
+    verdict, in_verdict = _spoilt(_clean()[1], payload)
     assert in_result >= 40, "the factory must fill the texts that a user can write"
     assert in_verdict >= 7
     html = html_report(result, verdict, name=payload)
@@ -83,11 +90,9 @@ def _spoilt_page(clean: tuple[AuditResult, Verdict], payload: str) -> tuple[str,
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_hostile_text_adds_no_element_and_no_attribute(
-    clean: tuple[AuditResult, Verdict], payload: str
-) -> None:
-    html, page = _spoilt_page(clean, payload)
-    harmless = read_page(html_report(*clean, name="x"))
+def test_hostile_text_adds_no_element_and_no_attribute(payload: str) -> None:
+    html, page = _spoilt_page(payload)
+    harmless = _harmless_page()
     assert page.unbalanced == []
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in harmless.elements}
     names = {(tag, name) for tag, attributes in page.elements for name in attributes}
@@ -97,23 +102,19 @@ def test_hostile_text_adds_no_element_and_no_attribute(
 
 
 @pytest.mark.parametrize("payload", PAYLOADS[:3])
-def test_hostile_text_is_shown_as_the_text_it_is(
-    clean: tuple[AuditResult, Verdict], payload: str
-) -> None:
-    _, page = _spoilt_page(clean, payload)
+def test_hostile_text_is_shown_as_the_text_it_is(payload: str) -> None:
+    _, page = _spoilt_page(payload)
     assert page.text.count(payload) >= 25
     assert payload in {image["alt"].split(", ")[0] for image in page.named("img")}
 
 
-def test_hostile_text_cannot_turn_or_hide_what_stands_beside_it(
-    clean: tuple[AuditResult, Verdict],
-) -> None:
-    html, page = _spoilt_page(clean, "\u202egnp.exe\u2066 \u061c\u200b\x00\x1b[31m")
+def test_hostile_text_cannot_turn_or_hide_what_stands_beside_it() -> None:
+    html, page = _spoilt_page("\u202egnp.exe\u2066 \u061c\u200b\x00\x1b[31m")
     odd = {char for char in html if unicodedata.category(char) in {"Cf", "Cc"}} - {"\n"}
     assert odd == set()
     assert "gnp.exe" in page.text
 
 
-def test_a_name_may_be_written_from_right_to_left(clean: tuple[AuditResult, Verdict]) -> None:
-    html = html_report(*clean, name="מודל")
+def test_a_name_may_be_written_from_right_to_left() -> None:
+    html = html_report(*_clean(), name="מודל")
     assert "<bdi>מודל</bdi>" in html

@@ -64,6 +64,15 @@ ERRORS: dict[str, ErrorText] = {
     "invalid_result": _usage(
         "{path} is not a result of Holdfast: {reason}.", "Give the result.json that an audit wrote."
     ),
+    "invalid_samples": _usage(
+        "The per-sample file is not usable: {reason}.",
+        "Give the samples.parquet that was written with the result.",
+    ),
+    "result_mismatch": _refused(
+        "The result does not follow from its samples: {n} numbers differ, first {what}: "
+        "reported {reported}, recomputed {recomputed}.",
+        "Audit again; do not trust this result.",
+    ),
     "insecure_bind": _usage(
         "Listening on {host} without a token would let anybody use this service.",
         "Set HOLDFAST_TOKEN to a long random string, or listen on 127.0.0.1.",

@@ -7,7 +7,16 @@ from pydantic import Field
 from holdfast.records.base import Record
 from holdfast.records.plan import AuditPlan
 
-__all__ = ["ChildJob", "ChildLimits", "Progress"]
+__all__ = [
+    "AuditJob",
+    "ChildJob",
+    "ChildLimits",
+    "Difference",
+    "InspectJob",
+    "Progress",
+    "Verification",
+    "VerifyJob",
+]
 
 
 class ChildLimits(Record):
@@ -22,21 +31,64 @@ class ChildLimits(Record):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
 
 
-class ChildJob(Record):
-    """One order to a child. The numbers ending in `_fd` are descriptors it inherits, no paths."""
+class _Job(Record):
+    """What every order has. What ends in `_fd` is a descriptor the child inherits, no path."""
 
-    verb: Literal["audit", "inspect"]
     mode: Literal["required", "auto", "container"]
     limits: ChildLimits
     parent_pid: int
+    reply_fd: int = -1
+    result_fd: int
+
+
+class AuditJob(_Job):
+    """Audit a model; the result record goes to `result_fd`, the per-sample file to `samples_fd`."""
+
+    verb: Literal["audit"] = "audit"
     model_fd: int
     model_sha256: str
-    reply_fd: int
-    result_fd: int
-    probes_fd: int | None = None
-    probes_sha256: str | None = None
-    samples_fd: int | None = None
-    plan: AuditPlan | None = None
+    probes_fd: int
+    probes_sha256: str
+    samples_fd: int
+    plan: AuditPlan
+
+
+class InspectJob(_Job):
+    """Describe a model; its card goes to `result_fd`."""
+
+    verb: Literal["inspect"] = "inspect"
+    model_fd: int
+    model_sha256: str
+
+
+class VerifyJob(_Job):
+    """Recompute a result from its per-sample file; a `Verification` goes to `result_fd`."""
+
+    verb: Literal["verify"] = "verify"
+    claim_fd: int
+    samples_fd: int
+
+
+ChildJob = Annotated[AuditJob | InspectJob | VerifyJob, Field(discriminator="verb")]
+"""One order to a child."""
+
+
+class Difference(Record):
+    """One number that does not follow from the samples."""
+
+    what: str
+    reported: str
+    recomputed: str
+
+
+class Verification(Record):
+    """What a recomputation found; nothing in `differences` means that everything follows."""
+
+    n_rows: int
+    n_images: int
+    n_measurements: int
+    n_cells: int
+    differences: tuple[Difference, ...]
 
 
 class Progress(Record):

@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 
+from pydantic import TypeAdapter
+
 from holdfast.audit import Origin, audit
-from holdfast.errors import HoldfastError
+from holdfast.audit.verify import verify
 from holdfast.probes.probe_set import content_digest, open_probes
 from holdfast.records.base import Record, canonical_json
-from holdfast.records.job import ChildJob, Progress
-from holdfast.records.result import SandboxLevel
+from holdfast.records.job import AuditJob, ChildJob, InspectJob, Progress
+from holdfast.records.result import AuditResult, SandboxLevel
 from holdfast.runtimes.opening import describe_model, open_model
 from holdfast.sandbox.lock import LockLevel
 
@@ -17,32 +19,41 @@ __all__ = ["perform"]
 Tell = Callable[[dict[str, object]], None]
 
 
+_JOB: TypeAdapter[ChildJob] = TypeAdapter(ChildJob)
+
+
 def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
     """Do one job; `tell` hears progress. Raises HoldfastError when model or data are refused."""
-    job = ChildJob.model_validate_json(raw_job)
+    job = _JOB.validate_json(raw_job)
     tell(Progress(stage="loading", done=0, total=0).model_dump())
-    with os.fdopen(job.model_fd, "rb") as file:
+    if isinstance(job, AuditJob):
+        answer: Record = _audit(job, level, tell)
+    elif isinstance(job, InspectJob):
+        answer = describe_model(_read(job.model_fd), job.model_sha256)
+    else:
+        with os.fdopen(job.samples_fd, "rb") as samples:
+            answer = verify(_read(job.claim_fd), samples)
+    with os.fdopen(job.result_fd, "wb") as file:
+        file.write(canonical_json(answer))
+
+
+def _read(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
         file.seek(0)
-        data = file.read()
-    if job.verb == "inspect":
-        _write(job.result_fd, describe_model(data, job.model_sha256))
-        return
-    _audit(job, data, level, tell)
+        return file.read()
 
 
-def _audit(job: ChildJob, data: bytes, level: LockLevel, tell: Tell) -> None:
-    if job.plan is None or job.probes_fd is None or job.samples_fd is None:
-        raise HoldfastError("invalid_plan", reason="an audit needs a plan, probes and a file")
-    model = open_model(data, job.model_sha256, job.limits.threads)
+def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
+    model = open_model(_read(job.model_fd), job.model_sha256, job.limits.threads)
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
         probes = open_probes(probes_file)
         origin = Origin(
-            probes_sha256=job.probes_sha256 or "",
+            probes_sha256=job.probes_sha256,
             probes_digest=content_digest(probes),
             sandbox=_level(level),
             threads=job.limits.threads,
         )
-        result = audit(
+        return audit(
             model,
             probes,
             job.plan,
@@ -50,7 +61,6 @@ def _audit(job: ChildJob, data: bytes, level: LockLevel, tell: Tell) -> None:
             samples=samples,
             on_progress=lambda progress: tell(progress.model_dump()),
         )
-    _write(job.result_fd, result)
 
 
 def _level(level: LockLevel) -> SandboxLevel:
@@ -63,8 +73,3 @@ def _level(level: LockLevel) -> SandboxLevel:
         capabilities_dropped=level.capabilities_dropped,
         missing=tuple(reason[:400] for reason in level.missing),
     )
-
-
-def _write(fd: int, record: Record) -> None:
-    with os.fdopen(fd, "wb") as file:
-        file.write(canonical_json(record))

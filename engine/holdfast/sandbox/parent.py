@@ -10,19 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
-from holdfast.records.base import canonical_json
-from holdfast.records.job import ChildJob, ChildLimits, Progress
+from holdfast.records.base import Record, canonical_json
+from holdfast.records.job import (
+    AuditJob,
+    ChildLimits,
+    InspectJob,
+    Progress,
+    Verification,
+    VerifyJob,
+)
 from holdfast.records.model import ModelCard
 from holdfast.records.plan import AuditPlan
 from holdfast.records.result import AuditResult
 from holdfast.sandbox.process import Child
 
-__all__ = ["AuditOutput", "SandboxMode", "inspect_model", "run_audit"]
+__all__ = ["AuditOutput", "SandboxMode", "inspect_model", "run_audit", "verify_result"]
+
+RecordT = TypeVar("RecordT", bound=Record)
 
 SandboxMode = Literal["required", "auto", "container"]
 _MAX_RESULT_BYTES = 64 << 20
@@ -66,14 +75,12 @@ def run_audit(
     """
     with _memory_file("result") as result_fd, _memory_file("samples") as samples_fd:
         with _input(model) as model_fd, _input(probes) as probes_fd:
-            job = ChildJob(
-                verb="audit",
+            job = AuditJob(
                 mode=mode,
                 limits=limits,
                 parent_pid=os.getpid(),
                 model_fd=model_fd,
                 model_sha256=_sha256(model_fd),
-                reply_fd=-1,
                 result_fd=result_fd,
                 probes_fd=probes_fd,
                 probes_sha256=_sha256(probes_fd),
@@ -91,21 +98,48 @@ def inspect_model(model: Path, *, mode: SandboxMode, limits: ChildLimits) -> Mod
         HoldfastError: the model is refused or a limit was met.
     """
     with _memory_file("card") as result_fd, _input(model) as model_fd:
-        job = ChildJob(
-            verb="inspect",
+        job = InspectJob(
             mode=mode,
             limits=limits,
             parent_pid=os.getpid(),
             model_fd=model_fd,
             model_sha256=_sha256(model_fd),
-            reply_fd=-1,
             result_fd=result_fd,
         )
         Child(job, lambda _: None, lambda: False).run()
-        try:
-            return ModelCard.model_validate_json(_content(result_fd))
-        except ValidationError:
-            raise HoldfastError("protocol") from None
+        return _answer(ModelCard, result_fd)
+
+
+def verify_result(
+    result: Path, samples: Path, *, mode: SandboxMode, limits: ChildLimits
+) -> Verification:
+    """Recompute every number of a result from its per-sample file, in a locked child.
+
+    Raises:
+        HoldfastError: `invalid_result` or `invalid_samples`, or a limit was met.
+    """
+    with (
+        _memory_file("verification") as result_fd,
+        _input(result) as claim_fd,
+        _input(samples) as samples_fd,
+    ):
+        job = VerifyJob(
+            mode=mode,
+            limits=limits,
+            parent_pid=os.getpid(),
+            claim_fd=claim_fd,
+            samples_fd=samples_fd,
+            result_fd=result_fd,
+        )
+        Child(job, lambda _: None, lambda: False).run()
+        return _answer(Verification, result_fd)
+
+
+def _answer(kind: type[RecordT], fd: int) -> RecordT:
+    try:
+        return kind.model_validate_json(_content(fd))
+    except ValidationError:
+        raise HoldfastError("protocol") from None
 
 
 @contextmanager
@@ -145,7 +179,7 @@ def _content(fd: int) -> bytes:
         return file.read()
 
 
-def _checked(job: ChildJob, result_json: bytes, samples: bytes) -> AuditOutput:
+def _checked(job: AuditJob, result_json: bytes, samples: bytes) -> AuditOutput:
     """The child ran foreign code, so its answer is checked like an upload."""
     if len(result_json) > _MAX_RESULT_BYTES:
         raise HoldfastError("protocol")

@@ -26,7 +26,7 @@ _SILENT_S = 10.0
 _MAX_LINE_BYTES = 1 << 20
 _MAX_FIELDS = 8
 # Codes that only a child may say although their kind is not `refused`.
-_OWN_CODES = frozenset({"sandbox_unavailable", "internal", "input_size_needed"})
+_OWN_CODES = frozenset({"sandbox_unavailable", "internal", "invalid_result", "invalid_samples"})
 
 
 class Child:
@@ -167,10 +167,10 @@ def _start(job: ChildJob) -> subprocess.Popen[bytes]:
     try:
         os.write(job_fd, canonical_json(job))
         os.lseek(job_fd, 0, os.SEEK_SET)
-        wanted = (job.model_fd, job.probes_fd, job.result_fd, job.samples_fd, job.reply_fd)
+        inherited = [value for name, value in job if name.endswith("_fd")]
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.child", str(job_fd)],
-            pass_fds=[job_fd, *(fd for fd in wanted if fd is not None)],
+            pass_fds=[job_fd, *inherited],
             cwd="/",
             start_new_session=True,
             env=_environment(job.limits.threads),

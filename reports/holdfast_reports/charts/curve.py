@@ -89,7 +89,13 @@ def _x(curve: Curve) -> alt.X:
     # Vega can only format numbers, so the words of the few ticks go in as constants.
     said = " : ".join(f"datum.value == {tick!r} ? '{words(tick)}'" for tick in ticks)
     axis = alt.Axis(
-        values=ticks, labelExpr=f"{said} : ''", title=curve.axis, grid=False, labelFlush=False
+        values=ticks,
+        labelExpr=f"{said} : ''",
+        title=curve.axis,
+        grid=False,
+        labelFlush=False,
+        labelOverlap="greedy",
+        labelSeparation=6,
     )
     kind: dict[str, Any] = {"type": "log"} if curve.form == "zoom" else {"type": "linear"}
     scale = alt.Scale(domain=[places[0], places[-1]], nice=False, **kind)

@@ -34,7 +34,8 @@ def _channel_model(weights: tuple[float, float, float], tau: float) -> bytes:
     )
 
 
-GREYS = [_plain((180,) * 3, (160,) * 3), _plain((60,) * 3, (80,) * 3)]
+# 127.5 lies between them, the thresholds of the other presets do not
+GREYS = [_plain((135, 135, 135), (140, 140, 140)), _plain((118, 118, 118), (120, 120, 120))]
 REDS = [_plain((126, 9, 9), (125, 90, 9)), _plain((120, 9, 9), (122, 90, 9))]
 WARM_COLD = [_plain((200, 9, 20), (150, 9, 30)), _plain((20, 9, 200), (30, 9, 150))]
 THIRDS = (1 / 3, 1 / 3, 1 / 3)

@@ -13,8 +13,10 @@ from children import child_pids, stand_in
 from holdfast.errors import HoldfastError
 from holdfast.records.job import ChildLimits
 from holdfast.sandbox import process
+from holdfast.sandbox.parent import AuditOutput
 from toy_probes import flat, noise
 
+MODEL = toys.mean_pixel(size=(8, 8))
 HEAD = """
 import json, os, signal, sys, time
 with os.fdopen(int(sys.argv[-1]), "rb") as file:
@@ -34,7 +36,7 @@ def _answer(
     monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, HEAD + code)))
     before = child_pids()
     with pytest.raises(HoldfastError) as raised:
-        run(toys.mean_pixel(size=(8, 8)), probes, plan_of(), limits=limits)
+        run(MODEL, probes, plan_of(), limits=limits)
     assert child_pids() == before
     return raised.value
 
@@ -186,36 +188,39 @@ def test_endless_progress_meets_the_wall_clock(
     assert "HOLDFAST_CHILD_WALL_S" in error.sentence
 
 
-LIES = [
-    ("provenance", "model_sha256", "f" * 64),
-    ("provenance", "probes_sha256", "f" * 64),
-    ("samples", "sha256", "f" * 64),
-    ("samples", "size_bytes", 1),
-]
+LIES = {
+    "the truth": ("schema_version", None, "1"),
+    "another model": ("provenance", "model_sha256", "f" * 64),
+    "other probes": ("provenance", "probes_sha256", "f" * 64),
+    "other samples": ("samples", "sha256", "f" * 64),
+    "shorter samples": ("samples", "size_bytes", 1),
+}
 
 
-@pytest.mark.parametrize(("record", "field", "value"), LIES)
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, AuditOutput]:
+    probes = flat(tmp_path_factory.mktemp("honest") / "probes.zip", noise(2, 8, 8))
+    return probes, run(MODEL, probes, plan_of())
+
+
+@pytest.mark.parametrize("what", LIES)
 def test_a_result_about_something_else_is_a_protocol_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record: str, field: str, value: object
+    honest: tuple[Path, AuditOutput], monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    probes = flat(tmp_path / "probes.zip", noise(2, 8, 8))
-    true = run(toys.mean_pixel(size=(8, 8)), probes, plan_of())
-    (tmp_path / "samples").write_bytes(true.samples)
-    for lie in (False, True):
-        told = json.loads(true.result_json)
-        if lie:
-            told[record][field] = value
-        (tmp_path / "result").write_text(json.dumps(told))
-        code = f"""
-os.write(job["result_fd"], open({str(tmp_path / "result")!r}, "rb").read())
-os.write(job["samples_fd"], open({str(tmp_path / "samples")!r}, "rb").read())
+    (probes, true), (record, field, value) = honest, LIES[what]
+    told = json.loads(true.result_json)
+    if field is not None:
+        told[record][field] = value
+    (probes.parent / "result").write_text(json.dumps(told))
+    (probes.parent / "samples").write_bytes(true.samples)
+    code = f"""
+for name in ("result", "samples"):
+    os.write(job[name + "_fd"], open({str(probes.parent)!r} + "/" + name, "rb").read())
 say({{"done": True}})
 """
-        monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, HEAD + code)))
-        if lie:
-            with pytest.raises(HoldfastError, match="protocol"):
-                run(toys.mean_pixel(size=(8, 8)), probes, plan_of())
-        else:
-            repeated = run(toys.mean_pixel(size=(8, 8)), probes, plan_of())
-            assert repeated.result_json == true.result_json
-        monkeypatch.undo()
+    monkeypatch.setattr(sys, "executable", str(stand_in(probes.parent, HEAD + code)))
+    if field is None:
+        assert run(MODEL, probes, plan_of()).result_json == true.result_json
+        return
+    with pytest.raises(HoldfastError, match="protocol"):
+        run(MODEL, probes, plan_of())
