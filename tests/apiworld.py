@@ -1,12 +1,16 @@
 """A whole service without a network: real application, real database, rings in a list."""
 
+import contextlib
 import io
 import json
+import threading
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import uvicorn
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
@@ -16,6 +20,7 @@ from holdfast.records.result import AuditResult
 from holdfast_api.parts import Parts
 from holdfast_db import jobs
 from holdfast_db.queries import get_shards
+from programs import free_loopback_port
 
 __all__ = [
     "FAILING",
@@ -26,6 +31,7 @@ __all__ = [
     "NewWorld",
     "World",
     "result_of",
+    "serving",
     "zip_of",
 ]
 
@@ -50,7 +56,7 @@ PROBES = zip_of(a_png=b"\x89PNG", b_png=b"\x89PNG")
 
 @dataclass(frozen=True)
 class World:
-    """What a test needs to tell a story; every step goes through the service or the job functions."""
+    """What a test needs to tell a story: the service from outside, the worker's side by jobs."""
 
     client: TestClient
     parts: Parts
@@ -110,12 +116,13 @@ class World:
     def finish(self, claim: jobs.Claim, result: AuditResult, policy: object = None) -> None:
         """Leave a result, as a worker would."""
         verdict = judge(result, read_policy(policy)) if policy is not None else None
-        files = [
+        result_sha256, samples_sha256 = (
             self.parts.store.put([data], limit_bytes=1 << 30).sha256
             for data in (result.model_dump_json().encode(), SAMPLES)
-        ]
+        )
         finished = jobs.Finished(
-            *files,
+            result_sha256,
+            samples_sha256,
             verdict_json=verdict.model_dump_json() if verdict else None,
             decision=verdict.decision.value if verdict else None,
         )
@@ -147,6 +154,26 @@ class World:
 
 NewWorld: TypeAlias = Callable[..., World]
 """Makes a service with the settings it is given."""
+
+
+@contextlib.contextmanager
+def serving(world: World) -> Iterator[str]:
+    """The service of `world` behind a real socket; yields its address."""
+    port = free_loopback_port()
+    server = uvicorn.Server(
+        uvicorn.Config(world.client.app, port=port, log_config=None, lifespan="off")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join()
+
 
 _SHA = "0" * 64
 _PLACE = {"family": "translation", "shift_px": [1, 0]}

@@ -10,7 +10,6 @@ from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
 from holdfast_api.requests import AssetQuery, ModelRequest, ProbeSetRequest
 from holdfast_api.storing import (
-    ARCHIVE_REFUSALS,
     MODEL_REFUSALS,
     find_blob,
     kind_of_archive,
@@ -82,7 +81,7 @@ def get_one_model(model_id: str, parts: PartsDep) -> ModelView:
     status_code=201,
     responses={
         200: {"model": ProbeSetView, "description": "This file has this name already."},
-        **declare("not_found", "upload_not_ready", *ARCHIVE_REFUSALS),
+        **declare("not_found", "upload_not_ready", "not_a_zip"),
     },
 )
 def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response) -> ProbeSetView:

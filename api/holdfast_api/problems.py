@@ -34,6 +34,7 @@ __all__ = [
 CODES: Final = "x-holdfast-codes"
 """Where the OpenAPI document lists the codes behind a status."""
 MEDIA_TYPE: Final = "application/problem+json"
+_CUT_OFF: Final = frozenset({"body_too_large", "slow_body", "storage_full"})
 _MAX_FIELD_ERRORS = 20
 _CODES = {
     400: "invalid_json",
@@ -95,6 +96,9 @@ def answer(problem: ProblemView, headers: Mapping[str, str] | None = None) -> Re
         extra["WWW-Authenticate"] = "Bearer"
     if problem.code in ("queue_full", "database_unavailable"):
         extra["Retry-After"] = "30"
+    if problem.code in _CUT_OFF:
+        # Otherwise the server goes on receiving, and throwing away, what the client still sends.
+        extra["Connection"] = "close"
     return Response(
         problem.model_dump_json(), status_code=problem.status, headers=extra, media_type=MEDIA_TYPE
     )

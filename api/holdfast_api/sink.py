@@ -78,5 +78,7 @@ async def _paced(request: Request, settings: ApiSettings) -> AsyncIterator[bytes
             return
         if chunk is None:
             return
+        if time.monotonic() > began + allowed_s:
+            raise HoldfastError("slow_body", n=seen, s=round(allowed_s))
         seen += len(chunk)
         yield chunk

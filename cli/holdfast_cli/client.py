@@ -82,14 +82,11 @@ class Client:
     ) -> str:
         """Bring a file to the service, unless it is there already; answer its SHA-256."""
         sha256, size = sha256_of(path), path.stat().st_size
-        known = self._send("HEAD", f"/v1/blobs/sha256:{sha256}")
-        if known.status_code == httpx.codes.OK:
-            return sha256
-        announced = {"kind": kind, "size_bytes": size, "sha256": sha256, "filename": filename}
         if size == 0:
             raise HoldfastError("empty_file", what=filename)
+        announced = {"kind": kind, "size_bytes": size, "sha256": sha256, "filename": filename}
         upload = self.post("/v1/uploads", announced)
-        if upload["state"] == "open":
+        if upload["state"] != "exists":
             headers = {
                 "Content-Type": "application/octet-stream",
                 "Content-Length": str(size),

@@ -58,6 +58,7 @@ def _demo(asked: argparse.Namespace) -> int:
             _wait_until_ready(client, service, asked.data)
             _show(_audit_all(client, asked.examples), asked.out)
         if asked.once:
+            print("\nThe service stops now; `make serve` shows these pages again.", flush=True)
             return 0
         print(f"\nStill serving on {url} - Ctrl-C stops it.", flush=True)
         with contextlib.suppress(KeyboardInterrupt):

@@ -74,7 +74,7 @@ def _locked(data: Path) -> Iterator[None]:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / "lock").open("a") as file:
         try:
-            pass
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise HoldfastError("data_in_use", path=data) from None
         yield

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import typer
 
+from holdfast.errors import HoldfastError
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config import DEFAULT_NAME, Config, read_config
@@ -67,7 +68,7 @@ def make_order(
     """Put a configuration and the options over it together.
 
     Raises:
-        HoldfastError: `invalid_plan`.
+        HoldfastError: `invalid_plan` or `file_not_found`, before anything is read or sent.
         typer.BadParameter: no model or no images were named anywhere.
     """
     model, data = model or config.model, data or config.data
@@ -75,6 +76,9 @@ def make_order(
         raise typer.BadParameter("name a model, here or in holdfast.yaml", param_hint="MODEL")
     if data is None:
         raise typer.BadParameter("name the images, here or in holdfast.yaml", param_hint="--data")
+    for path in (model, data):
+        if not path.exists():
+            raise HoldfastError("file_not_found", path=path)
     return Order(
         model=model,
         data=data,

@@ -1,5 +1,6 @@
 """`holdfast serve` and `holdfast worker`."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -7,6 +8,13 @@ import typer
 from holdfast_cli import options as opt
 
 __all__ = ["serve", "worker"]
+
+
+class Queue(StrEnum):
+    """The queues there are, as `holdfast_worker.settings.QUEUES` names them."""
+
+    cpu = "cpu"
+    gpu = "gpu"
 
 
 def serve(
@@ -28,7 +36,7 @@ def serve(
 
 def worker(
     *,
-    queue: Annotated[str, typer.Option(help="Take jobs from this queue.")] = "cpu",
+    queue: Annotated[Queue, typer.Option(help="Take jobs from this queue.")] = Queue.cpu,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Audits at a time.")] = 1,
 ) -> None:
     """Start a worker for a service whose database and broker HOLDFAST_* variables name."""
@@ -39,5 +47,5 @@ def worker(
 
     need("server", "audit")
     # The worker takes our place: signals reach it directly, and no process is in between.
-    command = [sys.executable, "-m", "holdfast_worker", "--queue", queue]
+    command = [sys.executable, "-m", "holdfast_worker", "--queue", queue.value]
     os.execv(sys.executable, [*command, "--concurrency", str(concurrency)])  # noqa: S606 - ourselves

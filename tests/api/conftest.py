@@ -8,7 +8,7 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
-from apiworld import NewWorld, World
+from apiworld import NewWorld, World, serving
 from holdfast_api.app import create_app
 from holdfast_api.settings import ApiSettings
 from holdfast_db.session import Database
@@ -59,3 +59,10 @@ def new_world(tmp_path: Path, empty_database: Path) -> Iterator[NewWorld]:
 def world(new_world: NewWorld) -> World:
     """A service with the default settings."""
     return new_world()
+
+
+@pytest.fixture
+def address(world: World) -> Iterator[str]:
+    """The address of `world` behind a real socket."""
+    with serving(world) as url:
+        yield url

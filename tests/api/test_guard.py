@@ -48,7 +48,7 @@ def test_the_operator_may_allow_further_names(
     new_world: NewWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOLDFAST_ALLOWED_HOSTS", "audits.internal, Other.Internal")
-    world = new_world(**{})
+    world = new_world()
     hosts = ("audits.internal:80", "other.internal", "127.0.0.1", "evil.example")
     codes = [world.client.get("/", headers={"Host": host}).status_code for host in hosts]
     assert codes == [200, 200, 200, 403]
@@ -120,7 +120,7 @@ def test_reading_across_sites_is_left_to_the_browser(world: World) -> None:
     ],
 )
 def test_without_the_token_nothing_is_told(guarded: World, headers: dict[str, str]) -> None:
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     for path in ("/v1/audits", "/v1/audits/x/report.html", "/v1/models", "/nothing"):
         answer = guarded.client.get(path, headers=raw)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")

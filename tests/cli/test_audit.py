@@ -84,13 +84,14 @@ def test_a_missing_extra_is_one_clear_line(tmp_path: Path, digits: Path) -> None
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_nobody_meets_a_traceback(tmp_path: Path) -> None:
+def test_nobody_meets_a_traceback(tmp_path: Path, digits: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import holdfast.probes.pack as pack\n"
         "def broken(path): raise ZeroDivisionError\n"
         "pack.packed = broken\n"
     )
-    done = holdfast("audit", "m.onnx", "--data", "p.zip", cwd=tmp_path, PYTHONPATH=tmp_path)
+    model = [digits / "gap.onnx", "--data", digits / "probes.zip"]
+    done = holdfast("audit", *model, cwd=tmp_path, PYTHONPATH=tmp_path)
     assert done.returncode == 5
     assert "error[internal]" in done.stderr
     assert "ZeroDivisionError in sitecustomize.py:2" in done.stderr

@@ -63,6 +63,18 @@ def test_2_no_model_anywhere(tmp_path: Path) -> None:
     assert holdfast("audit", "--data", tmp_path, cwd=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize("missing", ["model", "images"])
+def test_2_a_path_that_is_not_there(
+    tmp_path: Path, digits: Path, missing: str, free_port: int
+) -> None:
+    """Before anything is read or sent: no service is asked."""
+    paths = {"model": digits / "gap.onnx", "images": digits / "probes.zip", missing: Path("none")}
+    options = ["--data", paths["images"], "--server", f"http://127.0.0.1:{free_port}"]
+    done = holdfast("audit", paths["model"], *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "error[file_not_found]: none does not exist" in done.stderr
+
+
 def test_2_an_unknown_assertion(tmp_path: Path, audited: Path) -> None:
     assert _gate(tmp_path, audited, "translation.consistancy: [error, {min: 0.9}]") == 2
 

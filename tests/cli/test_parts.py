@@ -43,12 +43,12 @@ def test_options_change_the_gate_itself_so_that_every_reader_sees_it() -> None:
     assert with_options(None, Inconclusive.fails, FailOn.warn) is None
 
 
-def test_another_preset_drops_the_values_of_a_custom_one() -> None:
+def test_another_preset_drops_the_values_of_a_custom_one(tmp_path: Path) -> None:
     custom = {"preset": "custom", "scale": 1.0, "mean": [0.0], "std": [1.0], "crop": 28}
     plan = read_record(AuditPlan, {"input": custom}, "invalid_plan")
     order = make_order(
-        Path("m"),
-        Path("d"),
+        tmp_path,
+        tmp_path,
         Config(plan=plan),
         PlanOptions(input=options.InputPreset.unit),
         inconclusive=None,

@@ -175,9 +175,7 @@ def test_the_owner_ends_a_running_audit_within_two_seconds(place: Place, files: 
     assert place.audit(audit_id).state == "cancelled"
 
 
-def test_who_loses_the_lease_stops_and_writes_nothing(
-    place: Place, files: Files
-) -> None:
+def test_who_loses_the_lease_stops_and_writes_nothing(place: Place, files: Files) -> None:
     audit_id = place.submit(files)
     successors: list[jobs.Claim | None] = []
 

@@ -33,6 +33,11 @@ class ViewRunner:
         self._frame = frame
         self._fill = fill
 
+    @property
+    def batch(self) -> int:
+        """How many views go through the model at a time."""
+        return len(self._buffer)
+
     def view(self, probe: Probe, motion: Motion) -> NDArray[np.float32]:
         """One view (h, w, c), 0 to 255."""
         out = np.empty(self._buffer.shape[1:], np.float32)

@@ -13,6 +13,7 @@ from holdfast.runtimes.onnx_tensor import DTYPES
 __all__ = ["describe"]
 
 _IMAGE_RANK = 4
+_LIST_RANK = 2
 _IMAGE_DTYPES = ("float32", "float16", "uint8")
 _CHANNELS = (1, 3)
 _CUT = 80
@@ -107,11 +108,24 @@ def _fixed(side: AxisSize) -> int | None:
 
 
 def _score_output(outputs: tuple[TensorCard, ...]) -> str:
-    """The first output that can hold one floating-point score per class."""
-    for output in outputs:
-        if output.dtype.startswith("float"):
-            return output.name
-    raise HoldfastError("unsupported_output", reason="no output is floating point")
+    """The first output that can hold one floating-point score per class.
+
+    Detectors have lists of scores, too, one per place: then boxes or maps lie beside them.
+    """
+    floats = [output for output in outputs if output.dtype.startswith("float")]
+    if not floats:
+        raise HoldfastError("unsupported_output", reason="no output is floating point")
+    lists = [output for output in floats if _is_list(output.shape)]
+    chosen = (lists or floats)[0]
+    per_place = lists and len(chosen.shape or ()) > _LIST_RANK
+    if per_place and len(lists) < len(floats):
+        raise HoldfastError("unsupported_output", reason="boxes or maps lie beside its scores")
+    return chosen.name
+
+
+def _is_list(shape: tuple[AxisSize, ...] | None) -> bool:
+    """One axis besides the batch; unknown shapes get the benefit of the doubt."""
+    return shape is None or sum(side != 1 for side in shape[1:]) <= 1
 
 
 def _ends_in_softmax(graph: GraphProto, output: str) -> bool:

@@ -71,7 +71,6 @@ _CONFIG: Final = {
     "text": {"font": "sans-serif"},
 }
 _COLOUR: Final = re.compile(r'="(#[0-9a-fA-F]{6})"')
-_ADDRESS: Final = re.compile(r' xmlns(?::\w+)?="[^"]*"')
 _SIZE: Final = re.compile(r'^<svg[^>]*? width="([\d.]+)" height="([\d.]+)"[^>]*>')
 
 
@@ -104,7 +103,7 @@ def drawn(layers: Sequence[alt.Chart], words: Words, *, width: int, height: int)
     chart = alt.layer(*layers).properties(width=width, height=height, background="transparent")
     spec = chart.to_dict() | {"config": _CONFIG}
     raw: str = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
-    bare = _COLOUR.sub(_variable, _ADDRESS.sub("", raw))
+    bare = _COLOUR.sub(_variable, raw)
     size = _SIZE.match(bare)
     if size is None:
         raise ValueError("the renderer gave no SVG with a size")
@@ -112,7 +111,8 @@ def drawn(layers: Sequence[alt.Chart], words: Words, *, width: int, height: int)
         '<svg class="chart" role="img" aria-labelledby="{id}-t {id}-d" viewBox="0 0 {w} {h}" '
         'width="{w}" height="{h}"><title id="{id}-t">{title}</title><desc id="{id}-d">{text}</desc>'
     ).format(id=words.id, w=size[1], h=size[2], title=words.title, text=words.description)
-    # What is joined here was made by the renderer out of our numbers and fixed words.
+    # The start tag is ours: inside a page SVG needs no namespace. The rest was made by the renderer
+    # out of our numbers and fixed words.
     return head + Markup(bare[size.end() :])  # noqa: S704
 
 

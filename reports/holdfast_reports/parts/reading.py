@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from holdfast.records.plan import Family
 from holdfast.records.policy import Judgement, Verdict
-from holdfast.records.result import AuditResult, Cell, Measurement, Outcome
+from holdfast.records.result import AuditResult, Cell, Measurement
 
 __all__ = ["Numbers", "Reading"]
 
@@ -34,7 +34,7 @@ class Reading:
     def numbers(self, measurement_id: str) -> Numbers | None:
         """The numbers of a measurement, None where it was not measured."""
         found = self.measurement(measurement_id)
-        if found is None or found.outcome is not Outcome.measured:
+        if found is None:
             return None
         value, low, high = found.value, found.low, found.high
         if value is None or low is None or high is None:

@@ -77,6 +77,18 @@ def _two_images() -> bytes:
     return toys.model([toys.node("Add", ["a", "b"], "s")], both, [toys.value("s", None)])
 
 
+def _scores_beside(scores: list[Any], other: list[Any]) -> bytes:
+    """A map first, then something that might be scores."""
+    nodes = [toys.node("Relu", ["image"], "map"), toys.node("Flatten", ["image"], "scores")]
+    outputs = [toys.value("map", other), toys.value("scores", scores)]
+    return toys.model(nodes, [toys.value("image", ["n", 1, 8, 8])], outputs)
+
+
+def test_a_feature_map_beside_the_scores_is_passed_over() -> None:
+    assert card_of(_scores_beside(["n", 64], ["n", 1, 8, 8]), "0").output == "scores"
+    assert card_of(_scores_beside(["n", 64, 1], ["n", 64]), "0").output == "map"
+
+
 def _relu(shape: list[Any] | None, dtype: str = "float32") -> bytes:
     return toys.model(
         [toys.node("Relu", ["image"], "scores")],
@@ -93,6 +105,10 @@ REFUSED = {
     "five channels": (_relu(["n", 5, 8, 8]), "unsupported_input"),
     "whole numbers": (_relu(["n", 3, 8, 8], "int64"), "unsupported_input"),
     "a label and no score": (toys.int_labels_only(), "unsupported_output"),
+    "a list of places with boxes": (
+        _scores_beside(["n", "places", 1], ["n", "places", 4]),
+        "unsupported_output",
+    ),
     "no output": (
         toys.model([toys.node("Relu", ["image"], "y")], [toys.value("image", ["n", 3, 8, 8])], []),
         "unsupported_output",
