@@ -1,5 +1,6 @@
 """How numbers and foreign texts are written. The only place that rounds."""
 
+import math
 import re
 from typing import Final
 
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _MINUS: Final = "\N{MINUS SIGN}"
+_EPSILON: Final = 1e-9  # 100 * 0.29 is 28.999999999999996
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 # What `clean` leaves: it serves terminals and logs, where these are only odd. In a page that people
 # forward a mark that turns or splits words without being seen has no business.
@@ -77,8 +79,11 @@ def share(value: float, digits: int = 3) -> str:
 
 
 def short_share(value: float) -> str:
-    """Two digits, for the cells of a map and for titles; what is below 1 never reads 1.00."""
-    return f"{value:.2f}" if value == 1 else f"{min(value, 0.99):.2f}"
+    """Two digits, rounded down, for the cells of a map and for headings.
+
+    Down, so that `0.97 or above` is true and a cell never reads better than its colour.
+    """
+    return f"{math.floor(100 * value + _EPSILON) / 100:.2f}"
 
 
 def of_100(value: float) -> str:

@@ -48,9 +48,10 @@ def test_so_many_of_a_hundred_is_finer_at_the_ends(value: float, shown: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0.997, "0.99"), (0.949, "0.95"), (1.0, "1.00"), (0.004, "0.00")]
+    ("value", "shown"),
+    [(0.997, "0.99"), (0.949, "0.94"), (0.29, "0.29"), (1.0, "1.00"), (0.004, "0.00")],
 )
-def test_two_digits_never_round_up_to_one(value: float, shown: str) -> None:
+def test_two_digits_are_rounded_down(value: float, shown: str) -> None:
     assert short_share(value) == shown
 
 

@@ -124,6 +124,14 @@ def test_too_many_members_are_refused_before_an_object_is_made_for_each() -> Non
     assert len(open_zip(io.BytesIO(data), max_members=11).namelist()) == 11
 
 
+def test_they_are_refused_by_the_end_record_alone() -> None:
+    data = bytearray(_zip(*((f"{number}.png", b"") for number in range(11))))
+    data[data.find(b"PK\x01\x02")] = 0  # the directory cannot even be read
+    with pytest.raises(HoldfastError) as raised:
+        open_zip(io.BytesIO(data), max_members=10)
+    assert raised.value.code == "too_many_files"
+
+
 def test_an_end_record_that_lies_about_the_number_of_members_does_not_help() -> None:
     data = bytearray(_zip(*((f"{number}.png", b"") for number in range(11))))
     struct.pack_into("<HH", data, data.rfind(b"PK\x05\x06") + 8, 3, 3)
@@ -159,8 +167,9 @@ def test_an_npz_file_is_told_from_a_zip_of_images(tmp_path: Path) -> None:
         lambda data: data.replace(PNG, PNG[:60] + bytes([PNG[60] ^ 1]) + PNG[61:]),
         lambda data: _patched(data, 22, 24, "<I", 10),
         lambda data: data.replace(b"PK\x03\x04", b"PK\x03\x05", 1),
+        lambda data: _patched(data, 8, 10, "<H", 8).replace(PNG, b"\xff" * len(PNG)),
     ],
-    ids=["wrong checksum", "lying size", "no local header"],
+    ids=["wrong checksum", "lying size", "no local header", "nonsense deflated"],
 )
 def test_a_damaged_member_is_an_error_of_that_member(damage: Callable[[bytes], bytes]) -> None:
     data = damage(_zip(("a.png", PNG)))

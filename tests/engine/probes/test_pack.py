@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_packing_twice_gives_the_same_bytes_whatever_the_times_and_modes(tmp_pat
         os.utime(file, (number * 1e6 + 1e9,) * 2)
         file.chmod(0o600)
     assert _packed_sha256(other) == first
+
+
+def test_members_are_sorted_whatever_order_the_disk_gives(tmp_path: Path) -> None:
+    classes = {name: noise(9, 9, 9) for name in ("b", "c", "a")}
+    folder = unpack(class_folders(tmp_path / "a.zip", classes), tmp_path / "folder")
+    with packed(folder) as archive, zipfile.ZipFile(archive) as made:
+        assert made.namelist() == sorted(made.namelist())
+        assert {info.date_time for info in made.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert {info.compress_type for info in made.infolist()} == {zipfile.ZIP_STORED}
 
 
 def test_a_file_is_passed_on_as_it_is_and_stays(tmp_path: Path) -> None:
