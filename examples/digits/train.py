@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import time
 import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 import onnx

@@ -76,10 +76,11 @@ def test_a_chunked_body_over_the_limit_is_cut_off(live: Live) -> None:
     assert live.world.stored() == []
 
 
-def test_an_enormous_length_is_refused_before_a_byte_is_sent(live: Live) -> None:
-    upload = live.world.announce()
-    head = f"PUT {upload['url']} HTTP/1.1\r\nConnection: close\r\nContent-Length: {10**12}"
-    answer = _raw(live, head, b"\r\n", finish=True)
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_an_enormous_length_is_refused_before_a_byte_is_sent(live: Live, method: str) -> None:
+    url = live.world.announce()["url"] if method == "PUT" else "/v1/audits"
+    head = f"{method} {url} HTTP/1.1\r\nConnection: close\r\nContent-Length: {10**12}"
+    answer = _raw(live, head, b"Content-Type: application/json\r\n\r\n", finish=True)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b'"code":"body_too_large"' in answer
 

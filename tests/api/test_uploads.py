@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -230,7 +231,9 @@ def test_a_slow_body_is_cut_off(pause_s: float) -> None:
     async def receive() -> None:
         await sink.receive(_Slow(pause_s), got.append, 1 << 20, settings)  # type: ignore[arg-type]
 
+    began = time.monotonic()
     with pytest.raises(HoldfastError) as caught:
         anyio.run(receive)
     assert caught.value.code == "slow_body"
+    assert time.monotonic() - began < 3
     assert got == []

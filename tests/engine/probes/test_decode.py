@@ -143,7 +143,7 @@ def test_an_animation_is_refused(kind: str) -> None:
     assert _refusal(data) == "animated_image"
 
 
-@pytest.mark.parametrize("size", [(2, 16000), (16000, 2)])
+@pytest.mark.parametrize("size", [(2, 16000), (16000, 2), (32, 3200)])
 def test_a_strip_whose_canvas_would_be_huge_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(HoldfastError) as raised:
         to_canvas(Image.new("RGB", size), Frame((224, 224), None))

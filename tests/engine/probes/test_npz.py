@@ -155,6 +155,11 @@ def test_a_header_that_lies_is_refused(header: str, version: bytes) -> None:
     assert _refusal(data) == "invalid_npz"
 
 
+def test_a_size_that_is_only_announced_is_not_even_tried() -> None:
+    with pytest.raises(HoldfastError, match="an array holds more than"):
+        _read(_with_header(HEADERS["4 TB"], b""))
+
+
 @pytest.mark.parametrize("damage", ["deflate", "checksum", "method", "magic", "empty"])
 def test_a_damaged_member_is_refused(tmp_path: Path, damage: str) -> None:
     if damage == "deflate":
