@@ -40,6 +40,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     ),
     422: (
         "animated_image",
+        "bad_archive",
         "bad_image",
         "bad_zip",
         "bad_zip_member",
@@ -61,6 +62,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "invalid_policy",
         "invalid_request",
         "invalid_result",
+        "invalid_samples",
         "ir_version",
         "labels_mismatch",
         "load_failed",
@@ -74,6 +76,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "opset",
         "preset_needed",
         "recursive_function",
+        "result_mismatch",
         "run_failed",
         "special_file",
         "time_limit",

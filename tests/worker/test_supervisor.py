@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import judge
@@ -126,15 +127,15 @@ def test_what_the_child_says_ends_the_audit_for_good(place: Place, files: Files,
     assert not _do(place, Child(_until_stopped)), "it is not tried again"
 
 
-def test_a_fault_of_ours_fails_the_audit_and_is_logged(
-    place: Place, files: Files, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_fault_of_ours_fails_the_audit_and_is_logged(place: Place, files: Files) -> None:
     audit_id = place.submit(files)
-    _work(place, _raise(ZeroDivisionError("by zero")))
+    with capture_logs() as logged:
+        _work(place, _raise(ZeroDivisionError("by zero")))
     audit = place.audit(audit_id)
     assert (audit.state, audit.error_code) == ("failed", "internal")
     assert audit.error_fields == {"request_id": audit_id}
-    assert "ZeroDivisionError" in capsys.readouterr().out
+    (entry,) = [each for each in logged if each["log_level"] == "error"]
+    assert entry["exc_info"] is True
 
 
 def test_a_broken_judge_fails_the_audit(place: Place, files: Files, output: AuditOutput) -> None:
@@ -147,6 +148,12 @@ def test_a_broken_judge_fails_the_audit(place: Place, files: Files, output: Audi
     assert work_once(parts, "worker-1", audit=Child(lambda *_: output), judge=broken)
     assert place.audit(audit_id).error_code == "internal"
     assert place.n_results() == 0
+
+
+def test_a_fault_of_ours_in_the_child_names_the_audit(place: Place, files: Files) -> None:
+    audit_id = place.submit(files)
+    _work(place, _raise(HoldfastError("internal", request_id="who knows")))
+    assert place.audit(audit_id).error_fields == {"request_id": audit_id}
 
 
 def test_a_missing_file_is_a_fault_of_ours(place: Place, files: Files) -> None:

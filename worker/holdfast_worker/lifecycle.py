@@ -1,5 +1,6 @@
 """What happens when a worker starts and stops, hung on Celery's signals."""
 
+import atexit
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -20,7 +21,6 @@ __all__ = ["EX_CONFIG", "checked_sandbox", "connect"]
 EX_CONFIG = 78  # sysexits.h: something in the configuration of this machine is wrong
 _log = structlog.get_logger(__name__)
 _sandbox: dict[str, Any] = {}
-_here: list[Presence] = []
 
 
 def connect() -> None:
@@ -29,7 +29,6 @@ def connect() -> None:
         (signals.setup_logging, _logs),
         (signals.worker_init, _start),
         (signals.worker_ready, _ready),
-        (signals.worker_shutdown, _stop),
         (signals.worker_process_init, _start_process),
     ):
         signal.connect(act, weak=False)
@@ -42,6 +41,7 @@ def _logs(loglevel: int | None = None, **_: object) -> None:
 def _start(**_: object) -> None:
     """In the main process, before anything else: no audit runs without its sandbox."""
     remember_main()
+    set_up_logs()  # Celery has not come to it yet
     settings = WorkerSettings()
     prepare_broker(settings)
     seen = checked_sandbox(settings)
@@ -52,7 +52,6 @@ def checked_sandbox(settings: WorkerSettings, test: Callable[[], SelfTest] = sel
     """Try the sandbox; with mode `required` one that does not hold ends this process."""
     seen = test()
     if not seen.ok and settings.sandbox == "required":
-        set_up_logs()
         _log.error("the sandbox does not hold, the worker stops", reason=seen.why)
         raise SystemExit(EX_CONFIG)
     if not seen.ok:
@@ -66,12 +65,8 @@ def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
         parts().db, sender.hostname, queues=[settings.queue], sandbox=dict(_sandbox)
     )
     presence.start(settings.presence_s)
-    _here.append(presence)
-
-
-def _stop(**_: object) -> None:
-    while _here:
-        _here.pop().stop()
+    # Celery's own signal of the end is not sent when SIGTERM ends a worker.
+    atexit.register(presence.stop)
 
 
 def _start_process(**_: object) -> None:

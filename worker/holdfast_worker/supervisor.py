@@ -154,11 +154,17 @@ class _Shard:
         elif lease.cancel:
             self._end("audit cancelled", lambda session: jobs.cancelled(session, self.claim))
         else:
-            self._end(
-                "audit failed",
-                lambda session: jobs.fail(session, self.claim, error.code, error.fields),
-                code=error.code,
-            )
+            self._fail(error)
+
+    def _fail(self, error: HoldfastError) -> None:
+        fields = dict(error.fields)
+        if error.code == "internal":  # whoever quotes it helps us to find the log
+            fields["request_id"] = self.claim.audit_id
+        self._end(
+            "audit failed",
+            lambda session: jobs.fail(session, self.claim, error.code, fields),
+            code=error.code,
+        )
 
     def _release(self) -> None:
         self._end("audit released", lambda session: jobs.release(session, self.claim))

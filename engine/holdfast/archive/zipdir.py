@@ -13,8 +13,8 @@ from holdfast.errors import HoldfastError
 
 __all__ = ["MAX_MEMBERS", "open_zip"]
 
-MAX_MEMBERS = 100_000
-_MAX_DIRECTORY_BYTES = 32 << 20
+MAX_MEMBERS = 10_000
+_MAX_DIRECTORY_BYTES = 8 << 20
 _END_RECORD_BYTES = 22
 _MAX_COMMENT_BYTES = 65535
 _SET_IN_ZIP64 = 0xFFFFFFFF
@@ -67,4 +67,4 @@ def _check_end_record(file: BinaryIO, max_members: int) -> int:
 
 
 def _too_many(n: int, limit: int) -> HoldfastError:
-    return HoldfastError("too_many_files", n=n, limit=limit, setting="HOLDFAST_MAX_IMAGES")
+    return HoldfastError("too_many_files", n=n, limit=limit, setting="fixed in this release")

@@ -168,11 +168,16 @@ ERRORS: dict[str, ErrorText] = {
         "The model holds {what}, which is not supported.", "Export again without it."
     ),
     "external_data": _refused(
-        "The weights are in a second file.", "Export again with external_data=False."
+        "The weights are in a second file.",
+        "Export again with external_data=False, or send a zip with both files.",
     ),
     "recursive_function": _refused("The model's function {name} calls itself.", _EXPORT_ONNX),
     "too_deep": _refused(
         "Sub-graphs are nested deeper than {limit}.", "Simplify the control flow and export again."
+    ),
+    "bad_archive": _refused(
+        "The archive is not as its format demands: {reason}.",
+        "Zip exactly two files: the .onnx file and the file that holds its weights.",
     ),
     "too_large": _refused("{what} is over the limit of {limit}.", "Use a smaller model."),
     "op_not_allowed": _refused(

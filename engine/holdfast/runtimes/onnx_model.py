@@ -12,7 +12,7 @@ from holdfast.runtimes.onnx_card import describe
 from holdfast.runtimes.onnx_gate import check_model, parse
 from holdfast.runtimes.protocol import Scores
 
-__all__ = ["OnnxModel", "card_of", "open_onnx"]
+__all__ = ["OnnxModel", "card_of", "open_onnx", "session_of"]
 
 _MAX_SCORES = 1 << 26
 _SILENT = 4
@@ -33,7 +33,7 @@ def open_onnx(data: bytes, sha256: str, threads: int) -> "OnnxModel":
         HoldfastError: whatever the gate refuses; `op_unknown`, `load_failed` or `memory_limit`
             when the runtime cannot make a session of it.
     """
-    return OnnxModel(card_of(data, sha256), _session(data, threads))
+    return OnnxModel(card_of(data, sha256), session_of(data, threads))
 
 
 @final
@@ -97,7 +97,12 @@ def _padded(part: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
 
 
-def _session(data: bytes, threads: int) -> ort.InferenceSession:
+def session_of(data: bytes, threads: int) -> ort.InferenceSession:
+    """A session for the bytes of a model that passed the gate.
+
+    Raises:
+        HoldfastError: `op_unknown`, `load_failed` or `memory_limit`.
+    """
     ort.set_default_logger_severity(_SILENT)
     options = ort.SessionOptions()
     options.log_severity_level = _SILENT

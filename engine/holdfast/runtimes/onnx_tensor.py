@@ -4,7 +4,7 @@ from onnx import TensorProto
 
 from holdfast.errors import HoldfastError
 
-__all__ = ["DTYPES", "check_tensor"]
+__all__ = ["DTYPES", "byte_size", "check_tensor"]
 
 _MAX_ELEMENTS = 1 << 31
 _MAX_STRING_BYTES = 1 << 20
@@ -65,17 +65,26 @@ def check_tensor(tensor: TensorProto) -> int:
         if sum(len(text) for text in tensor.string_data) > _MAX_STRING_BYTES:
             raise HoldfastError("too_large", what="A string tensor", limit=_MAX_STRING_BYTES)
         return len(tensor.string_data)
-    if tensor.data_type not in _BITS:
-        raise HoldfastError("invalid_onnx", reason=f"a tensor has data type {tensor.data_type}")
-    count = _elements(tensor)
+    size, count = byte_size(tensor), _elements(tensor)
     if tensor.raw_data:
-        whole = len(tensor.raw_data) == (count * _BITS[tensor.data_type] + 7) // 8
+        whole = len(tensor.raw_data) == size
     else:
         stored = len(getattr(tensor, _FIELDS.get(tensor.data_type, "int32_data")))
         whole = stored in (count, (count + 1) // 2)  # two 4-bit values share an entry
     if not whole:
         raise HoldfastError("invalid_onnx", reason="a tensor does not hold what its shape says")
     return count
+
+
+def byte_size(tensor: TensorProto) -> int:
+    """How many bytes the values of a tensor take, by its type and shape.
+
+    Raises:
+        HoldfastError: `invalid_onnx` or `too_large`.
+    """
+    if tensor.data_type not in _BITS:
+        raise HoldfastError("invalid_onnx", reason=f"a tensor has data type {tensor.data_type}")
+    return (_elements(tensor) * _BITS[tensor.data_type] + 7) // 8
 
 
 def _elements(tensor: TensorProto) -> int:

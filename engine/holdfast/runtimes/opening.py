@@ -4,7 +4,8 @@ import io
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard, ModelFormat
-from holdfast.runtimes.onnx_model import card_of, open_onnx
+from holdfast.runtimes.onnx_bundle import inline_bundle
+from holdfast.runtimes.onnx_model import OnnxModel, card_of, session_of
 from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.runtimes.sniff import sniff_file
 
@@ -17,17 +18,26 @@ def open_model(data: bytes, sha256: str, threads: int) -> ModelUnderTest:
     Raises:
         HoldfastError: `format_not_supported`, or what the format's gate and runtime refuse.
     """
-    _check_format(data)
-    return open_onnx(data, sha256, threads)
+    model = _as_one_file(data)
+    return OnnxModel(_card(model, data, sha256), session_of(model, threads))
 
 
 def describe_model(data: bytes, sha256: str) -> ModelCard:
     """The card of a model without loading it; raises as `open_model`."""
-    _check_format(data)
-    return card_of(data, sha256)
+    return _card(_as_one_file(data), data, sha256)
 
 
-def _check_format(data: bytes) -> None:
+def _card(model: bytes, data: bytes, sha256: str) -> ModelCard:
+    card = card_of(model, sha256)
+    if model is data:
+        return card
+    return card.model_copy(update={"format": ModelFormat.onnx_bundle, "size_bytes": len(data)})
+
+
+def _as_one_file(data: bytes) -> bytes:
     kind = sniff_file(io.BytesIO(data))
-    if kind is not ModelFormat.onnx:
-        raise HoldfastError("format_not_supported", format=kind)
+    if kind is ModelFormat.onnx:
+        return data
+    if kind is ModelFormat.onnx_bundle:
+        return inline_bundle(data)
+    raise HoldfastError("format_not_supported", format=kind)

@@ -7,8 +7,8 @@ import yaml
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
-from holdfast.records.base import digest
-from holdfast.records.policy import Assertion, Level
+from holdfast.records.base import digest, read_record
+from holdfast.records.policy import Assertion, GatePolicy, Level
 
 
 def _read(text: str) -> Any:
@@ -94,6 +94,13 @@ def test_a_name_like_no_other_gets_no_suggestion() -> None:
     error = _refusal("assertions: {xyzzy: [error, {min: 0.5}]}")
     assert error.code == "unknown_assertion"
     assert "Did you mean" not in error.hint
+
+
+def test_an_assertion_cannot_stand_twice() -> None:
+    rows = [{"id": "accuracy", "level": "error", "min": limit} for limit in (0.5, 0.9)]
+    with pytest.raises(HoldfastError) as raised:
+        read_record(GatePolicy, {"assertions": rows}, "invalid_policy")
+    assert "stands twice" in raised.value.sentence
 
 
 def test_the_same_policy_has_the_same_digest() -> None:

@@ -132,7 +132,8 @@ def test_an_interrupt_from_the_keyboard_leaves_no_child(probes: Path, where: str
 
 
 PARENT = """
-import sys, os, pathlib
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 sys.path.insert(0, sys.argv[1])
 from auditing import plan_of, run
 def tell(progress):
