@@ -30,7 +30,7 @@ class _Step:
 
 
 def _look(parts: Parts, audit_id: str, after_id: int) -> _Step:
-    # The state is read first: an event that comes between the two is seen now or next time.
+    # The state is read first: the last event is written together with it, so it cannot be missed.
     with parts.db.reading() as session:
         is_open = audit_row(session, audit_id).state in OPEN_STATES
         rows = events_after(session, audit_id, after_id)
@@ -66,8 +66,7 @@ async def get_events(
     while True:
         for event in step.events:
             yield event
-        if not step.is_open and not step.events:
+        if not step.is_open:
             return
-        if step.is_open:
-            await anyio.sleep(parts.settings.poll_s)
+        await anyio.sleep(parts.settings.poll_s)
         step = await anyio.to_thread.run_sync(_look, parts, audit_id, step.last_id)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
 from holdfast.probes.sniff import check_archive
+from holdfast.records.model import AUDITED_FORMATS
 from holdfast.runtimes.sniff import sniff
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
@@ -41,7 +42,6 @@ ARCHIVE_REFUSALS: Final = (
 )
 REFUSALS: Final = (*MODEL_REFUSALS, *ARCHIVE_REFUSALS)
 """What the bytes of an upload may be refused for."""
-_AUDITED: Final = frozenset({"onnx"})
 
 
 def limit_of(kind: str, settings: ApiSettings) -> tuple[int, str]:
@@ -58,7 +58,7 @@ def kind_of_model(path: Path) -> str:
         HoldfastError: one of `MODEL_REFUSALS`, or what is wrong with its zip.
     """
     found = sniff(path)
-    if found not in _AUDITED:
+    if found not in AUDITED_FORMATS:
         raise HoldfastError("format_not_supported", format=found.value)
     return found.value
 

@@ -13,6 +13,11 @@ from holdfast_worker.settings import WorkerSettings
 
 _URLS = ["", "filesystem://", "redis://:secret@127.0.0.1:6399/3", "filesystem:///"]
 
+_SHARED = (
+    *("broker_url", "task_serializer", "task_default_queue", "accept_content"),
+    *("task_publish_retry_policy", "broker_pool_acquire_timeout"),
+)
+
 
 def _queues(value: Any) -> list[tuple[str, str, str]]:
     return [(queue.name, queue.exchange.name, queue.routing_key) for queue in value]
@@ -24,7 +29,7 @@ def test_both_sides_mean_the_same_broker(tmp_path: Path, url: str) -> None:
         url += str(tmp_path / "elsewhere").lstrip("/")
     theirs = celery_config(WorkerSettings(data=tmp_path, broker_url=url))
     ours = make_producer(tmp_path, url).conf
-    for name in ("broker_url", "task_serializer", "task_default_queue", "accept_content"):
+    for name in _SHARED:
         assert ours[name] == theirs[name], name
     assert ours["task_create_missing_queues"] is theirs["task_create_missing_queues"] is False
     assert _queues(ours["task_queues"]) == _queues(theirs["task_queues"])

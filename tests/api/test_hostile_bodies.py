@@ -1,10 +1,13 @@
 """Bodies made to break a JSON reader. None may give a 500, each has its own code."""
 
 import json
+import uuid
 
 import pytest
 
 from apiworld import World
+from holdfast.errors import HoldfastError
+from holdfast_api.ids import known_id
 
 _PATHS = ["/v1/uploads", "/v1/models", "/v1/probe-sets", "/v1/audits"]
 _JSON = {"Content-Type": "application/json"}
@@ -109,6 +112,22 @@ def test_a_wrong_policy_is_refused(world: World, policy: str) -> None:
     body = f'{{"model_id": "m", "probe_set_id": "p", "policy": {policy}}}'
     answer = world.client.post("/v1/audits", content=body.encode(), headers=_JSON)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_policy")
+
+
+def test_a_key_is_foreign_text_in_a_pointer(world: World) -> None:
+    key = "\u202e\x1b[31m" + "x" * 9000
+    answer = world.client.post("/v1/uploads", json={key: 1})
+    pointer = answer.json()["errors"][-1]["pointer"]
+    assert pointer.startswith("/[31mxxx")
+    assert len(pointer) < 100
+
+
+@pytest.mark.parametrize("text", ["", "x", "0" * 36, "\x00", f"{uuid.UUID(int=1)}\n", "A" * 36])
+def test_what_has_not_the_form_of_an_id_never_reaches_the_database(text: str) -> None:
+    assert known_id(str(uuid.UUID(int=1)), "audit") == str(uuid.UUID(int=1))
+    with pytest.raises(HoldfastError) as caught:
+        known_id(text, "audit")
+    assert caught.value.code == "not_found"
 
 
 def test_fields_of_a_wrong_body_are_named_by_pointers_and_never_repeated(world: World) -> None:

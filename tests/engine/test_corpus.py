@@ -16,8 +16,7 @@ from holdfast.probes.sniff import check_archive
 from holdfast.runtimes.opening import describe_model
 from toy_probes import flat, noise
 
-# Most are no classifiers, so a refusal of input or output comes before the expected fault; and what
-# this version decides otherwise than the page: a bundle is recognised but not audited yet.
+# Most are no classifiers, so a refusal of input or output comes before the expected answer.
 SEEN_OTHERWISE = {
     "onnx_ok": "unsupported_output",
     "onnx_xss_names": "unsupported_output",
@@ -25,9 +24,7 @@ SEEN_OTHERWISE = {
     "onnx_bomb_expand": "unsupported_input",
     "onnx_bomb_range": "unsupported_output",
     "onnx_nan_output": "unsupported_output",
-    "onnx_bundle_ok": "format_not_supported",
-    "onnx_bundle_traversal": "format_not_supported",
-    "zip_20000_files": "",  # our limit is 100,000
+    "onnx_bundle_ok": "unsupported_input",
 }
 QUICK = LIMITS.model_copy(update={"memory_bytes": 3 << 30, "stall_s": 3.0})
 _LARGE = 1 << 20
@@ -94,4 +91,4 @@ def test_every_onnx_file_of_the_corpus_has_its_code_in_the_locked_child(
             describe_model(data, "0")  # refused by the structure alone, no need for a child
         run(data, probes, plan_of(crop=8), limits=QUICK if len(data) < _LARGE else LIMITS)
 
-    assert _wrong(corpus, ("onnx", "onnx_bundle"), audit) == []
+    assert _wrong(corpus, ("onnx", "bundle"), audit) == []

@@ -120,7 +120,7 @@ def test_a_stopped_worker_hands_its_audit_on_without_a_lost_attempt(
         below = children_of(first.process.pid)
         first.process.terminate()
         first.process.wait(20)
-        assert not any(map(is_alive, below))
+        wait_for("the end of all processes", lambda: not any(map(is_alive, below)))
         shard = place.shard(audit_id)
         assert (shard.state, shard.attempt) == ("queued", 0)
     with working(place.data, "two", env):

@@ -113,7 +113,7 @@ def _provenance(
         crop_px=gathered.frame.crop,
         normalisation=normalisation,
         output_kind=gathered.setup.kind,
-        interval_method=f"{plan.confidence:.0%} two-sided. {METHOD}",
+        interval_method=f"{100 * plan.confidence:g}% two-sided. {METHOD}",
         device="cpu",
         threads=origin.threads,
         versions={"python": platform.python_version()} | {n: version(n) for n in _LIBRARIES},

@@ -17,7 +17,7 @@ from holdfast.records.result import (
 __all__ = ["Seen", "findings"]
 
 _MUCH_FILL = 0.05
-_NEAR_CHANCE = 2.0
+_NEAR_CHANCE = 0.1
 _STEADY = 0.9
 
 
@@ -62,7 +62,9 @@ def _constant(seen: Seen) -> Finding | None:
 
 def _near_chance(seen: Seen) -> Finding | None:
     accuracy, classes = seen.value("accuracy"), seen.model.n_classes or 0
-    if accuracy is None or classes == 0 or accuracy * classes > _NEAR_CHANCE:
+    if accuracy is None or classes == 0:
+        return None
+    if accuracy > 1 / classes + min(1 / classes, _NEAR_CHANCE):
         return None
     return Finding(
         id="near_chance",

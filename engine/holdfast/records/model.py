@@ -7,7 +7,16 @@ from pydantic import Field
 
 from holdfast.records.base import Record
 
-__all__ = ["AxisSize", "Head", "Layout", "ModelCard", "ModelFormat", "OutputKind", "TensorCard"]
+__all__ = [
+    "AUDITED_FORMATS",
+    "AxisSize",
+    "Head",
+    "Layout",
+    "ModelCard",
+    "ModelFormat",
+    "OutputKind",
+    "TensorCard",
+]
 
 AxisSize = Annotated[int, Field(ge=1)] | str | None
 """A fixed size, the name of a free axis, or a free axis without a name."""
@@ -22,6 +31,10 @@ class ModelFormat(StrEnum):
     torchscript = "torchscript"
     state_dict = "state_dict"
     safetensors = "safetensors"
+
+
+AUDITED_FORMATS = frozenset({ModelFormat.onnx, ModelFormat.onnx_bundle})
+"""Formats that this release can open; the others are recognised and refused by name."""
 
 
 class Layout(StrEnum):

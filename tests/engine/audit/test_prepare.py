@@ -78,6 +78,21 @@ def test_a_wrong_preset_on_many_classes_is_near_chance(tmp_path: Path) -> None:
     assert "near_chance" in [finding.id for finding in result.findings]
 
 
+@pytest.mark.parametrize(("right", "near"), [(8, False), (6, False), (4, True), (0, True)])
+def test_a_model_of_two_classes_is_near_chance_only_near_one_half(
+    tmp_path: Path, right: int, *, near: bool
+) -> None:
+    model, (first, second) = TOLD_BY["unit"]
+    wrong = (8 - right) // 2
+    classes = {
+        "0": first[:1] * (4 - wrong) + second[:1] * wrong,
+        "1": second[:1] * (4 - wrong) + first[:1] * wrong,
+    }
+    result = run(model, class_folders(tmp_path / "p.zip", classes), plan_of()).result
+    assert measured(result, "accuracy").value == right / 8
+    assert ("near_chance" in [finding.id for finding in result.findings]) is near
+
+
 @pytest.mark.parametrize(
     ("model", "kind"),
     [

@@ -152,6 +152,20 @@ def test_the_provenance_names_what_was_audited(output: AuditOutput) -> None:
     assert (result.probes.n_given, result.probes.n_used, result.probes.n_labelled) == (40, 40, 30)
 
 
+@pytest.mark.parametrize(("confidence", "said"), [(0.9, "90%"), (0.999, "99.9%")])
+def test_the_confidence_is_the_one_of_the_plan(
+    tmp_path: Path, confidence: float, said: str
+) -> None:
+    probes = flat(tmp_path / "p.zip", noise(9, 8, 8))
+    plan = plan_of(confidence=confidence, shifts_px=[[1, 0]])
+    result = run(toys.linear(channels=1), probes, plan).result
+    flips = round(9 * (1 - result.cells[0].consistency))
+    low, high = clopper_pearson(flips, 9, confidence)
+    assert result.cells[0].consistency_low == pytest.approx(1 - high)
+    assert result.cells[0].consistency_high == pytest.approx(1 - low)
+    assert result.provenance.interval_method.startswith(f"{said} two-sided")
+
+
 def test_the_examples_show_flips_with_the_pictures_before_and_after(output: AuditOutput) -> None:
     rows = {(row["probe"], row["cell"]): row for row in rows_of(output)}
     assert output.result.examples
@@ -164,6 +178,42 @@ def test_the_examples_show_flips_with_the_pictures_before_and_after(output: Audi
         assert example.before.picture != example.after.picture
     families = [example.family for example in output.result.examples]
     assert families == sorted(families, key=["translation", "rotation", "scale"].index)
+
+
+def test_an_image_that_only_loses_confidence_is_no_example(tmp_path: Path) -> None:
+    images = [np.full((32, 32), level, np.uint8) for level in (255, 82)]  # 1.0 and 0.32
+    probes = flat(tmp_path / "p.zip", images)
+    result = run(toys.mean_pixel(tau=0.3), probes, plan_of(shifts_px=[[4, 0], [16, 0]])).result
+    (example,) = result.examples
+    assert (example.probe, example.shift_px) == ("0001.png", (16, 0))
+
+
+def test_the_examples_are_the_flips_with_the_largest_loss(output: AuditOutput) -> None:
+    for family in ("translation", "rotation", "scale"):
+        losses = []
+        for views in _by_probe(output).values():
+            (still,) = [row for row in views if row["cell"] == -1]
+            losses += [
+                max(
+                    (
+                        still["reference_probability"] - row["reference_probability"]
+                        for row in views
+                        if row["family"] == family and row["flip"]
+                    ),
+                    default=-1.0,
+                )
+            ]
+        shown = [
+            example.before.reference_probability - example.after.reference_probability
+            for example in output.result.examples
+            if example.family == family
+        ]
+        assert shown == pytest.approx(sorted(losses, reverse=True)[: len(shown)], abs=1e-6)
+        assert len(shown) == min(3, sum(loss >= 0 for loss in losses))
+
+
+def test_a_model_that_answers_differently_is_not_called_constant(output: AuditOutput) -> None:
+    assert "constant_model" not in [finding.id for finding in output.result.findings]
 
 
 def _numbers(output: AuditOutput) -> Any:
