@@ -24,17 +24,27 @@ _PATIENCE_S = 30
 
 @dataclass
 class Tab:
-    """One page. `complaints` holds what the browser logged as warning or error."""
+    """One page.
+
+    `complaints` holds what the browser logged as warning or error, `requests` the addresses that
+    the page itself asked for; the browser's own background traffic is in neither.
+    """
 
     _out: int
     _in: int
     complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     _session: str | None = None
     _rest: bytes = b""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def call(self, method: str, **params: object) -> Any:
-        """Send one command and wait for its answer."""
+        """Send one command and wait for its result."""
+        answer = self._ask(method, params)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def _ask(self, method: str, params: dict[str, object]) -> dict[str, Any]:
         number = next(self._ids)
         message: dict[str, object] = {"id": number, "method": method, "params": params}
         if self._session is not None:
@@ -42,15 +52,14 @@ class Tab:
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while (answer := self._next()).get("id") != number:
             self._note(answer)
-        assert "error" not in answer, answer
-        return answer["result"]
+        return answer
 
     def attach(self) -> None:
         """Make the page and listen to it."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "DOM"):
+        for domain in ("Page", "Runtime", "Log", "DOM", "Network"):
             self.call(f"{domain}.enable")
 
     def open(self, url: str) -> None:
@@ -59,10 +68,9 @@ class Tab:
         self.wait_for("document.readyState === 'complete'")
 
     def value(self, script: str) -> Any:
-        """What an expression is worth in the page."""
-        return self.call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get(
-            "value"
-        )
+        """What an expression is worth in the page; None between two documents."""
+        answer = self._ask("Runtime.evaluate", {"expression": script, "returnByValue": True})
+        return answer.get("result", {}).get("result", {}).get("value")
 
     def wait_for(self, script: str) -> None:
         """Wait until an expression is true in the page."""
@@ -89,6 +97,8 @@ class Tab:
 
     def _note(self, event: dict[str, Any]) -> None:
         kind, params = event.get("method"), event.get("params", {})
+        if kind == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
         if kind == "Runtime.exceptionThrown":
             self.complaints.append(str(params["exceptionDetails"]))
         if kind == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):

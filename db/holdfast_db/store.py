@@ -106,7 +106,9 @@ class FileStore:
         self.root = root
         self.partials = root / "blobs" / "partial"
         self._min_free_bytes = min_free_bytes
-        self.partials.mkdir(parents=True, exist_ok=True, mode=0o700)
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.partials.parent, self.partials):
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     def path(self, sha256: str) -> Path:
         """Where the file is or would be; a ValueError for anything but 64 hex digits."""

@@ -5,12 +5,13 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from programs import free_loopback_port
-from stack import Service, holdfast, serving
+from commands import holdfast
+from services import Service, embedded
 
 
 def _model(input_shape: list[int | str], classes: int) -> bytes:
@@ -85,17 +86,19 @@ _CASES = [
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with serving(tmp_path_factory.mktemp("service") / "data", free_loopback_port()) as running:
+    with embedded(tmp_path_factory.mktemp("service")) as running:
         yield running
 
 
 @pytest.mark.parametrize(("model", "data", "code"), _CASES)
 def test_the_local_command_names_the_fault(files: Path, model: str, data: str, code: str) -> None:
-    answer = holdfast("audit", files / model, "--data", files / data, "--input", "unit")
-    assert f"error[{code}]: " in answer.err
-    assert "\nhint: " in answer.err
-    assert "Traceback" not in answer.err
-    assert answer.code == 4
+    answer = holdfast(
+        *("audit", files / model, "--data", files / data, "--input", "unit"), cwd=files
+    )
+    assert f"error[{code}]: " in answer.stderr
+    assert "\nhint: " in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.returncode == 4
 
 
 @pytest.mark.parametrize(("model", "data", "code"), _CASES)
@@ -105,7 +108,8 @@ def test_the_service_names_the_same_fault(
     answer = holdfast(
         *("audit", files / model, "--data", files / data, "--input", "unit"),
         *("--server", service.url, "--wait"),
+        cwd=files,
     )
-    assert f"error[{code}]: " in answer.err
-    assert answer.code == 4
-    assert service.get("/readyz")["status"] == "ready"
+    assert f"error[{code}]: " in answer.stderr
+    assert answer.returncode == 4
+    assert httpx.get(f"{service.url}/readyz").json()["status"] == "ready"

@@ -1,9 +1,10 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from browser import look_at
-from stack import holdfast
+from browsing import Tab, browsing
+from commands import holdfast
 
 
 @pytest.fixture(scope="module")
@@ -12,29 +13,38 @@ def report(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     answer = holdfast(
         *("audit", digits / "centered.onnx", "--data", digits / "probes.zip"),
         *("--config", digits / "holdfast.yaml", "--limit", "120", "-o", path),
+        cwd=path.parent,
     )
-    assert answer.code == 1, answer.err
+    assert answer.returncode == 1, answer.stderr
     return path
 
 
+@pytest.fixture
+def tab(chromium: str, tmp_path: Path) -> Iterator[Tab]:
+    with browsing(chromium, tmp_path / "profile") as opened:
+        yield opened
+
+
 def test_the_report_opens_without_network_and_without_console_errors(
-    chromium: str, report: Path
+    tab: Tab, report: Path
 ) -> None:
-    seen = look_at(chromium, report.as_uri())
-    assert "centered.onnx" in seen.text
-    assert seen.complaints == []
-    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
+    tab.open(report.as_uri())
+    tab.wait_for("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert "centered.onnx" in tab.value("document.body.innerText")
+    assert tab.complaints == []
+    assert report.as_uri() in tab.requests
+    assert [url for url in tab.requests if not url.startswith(("file:", "data:"))] == []
 
 
-def test_the_browser_test_would_see_a_request_and_an_error(chromium: str, tmp_path: Path) -> None:
+def test_the_browser_test_would_see_a_request_and_an_error(tab: Tab, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(
         "<!doctype html><title>x</title><img src='http://127.0.0.1:9/x.png'>"
         "<script>console.error('seen by us')</script>"
     )
-    seen = look_at(chromium, page.as_uri())
-    assert any("seen by us" in text for text in seen.complaints)
-    assert "http://127.0.0.1:9/x.png" in seen.requests
+    tab.open(page.as_uri())
+    assert any("seen by us" in text for text in tab.complaints)
+    assert "http://127.0.0.1:9/x.png" in tab.requests
 
 
 def test_the_report_is_one_file_with_pictures_inside(report: Path) -> None:

@@ -1,38 +1,36 @@
 import contextlib
-import json
 import os
 import signal
 import sqlite3
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from holdfast.records.result import AuditResult
-from programs import free_loopback_port
-from stack import Service, serving
+from services import Service, children_of, embedded, is_alive
 
 _MANY_SHIFTS = [[dx, dy] for dx in range(-15, 16) for dy in range(-15, 16) if (dx, dy) != (0, 0)]
 
 
-def _send(service: Service, method: str, path: str, body: bytes, kind: str) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - ours
-        service.url + path, data=body, method=method, headers={"Content-Type": kind}
-    )
-    with urllib.request.urlopen(request, timeout=40) as answer:  # noqa: S310 - ours
-        return json.load(answer)
-
-
 def _post(service: Service, path: str, **body: object) -> Any:
-    return _send(service, "POST", path, json.dumps(body).encode(), "application/json")
+    return httpx.post(service.url + path, json=body, timeout=40).raise_for_status().json()
 
 
 def _stored(service: Service, kind: str, file: Path) -> str:
     """Upload a file as any client would; returns the upload's id."""
     data = file.read_bytes()
     upload = _post(service, "/v1/uploads", kind=kind, size_bytes=len(data), filename=file.name)
-    _send(service, "PUT", f"/v1/uploads/{upload['id']}", data, "application/octet-stream")
+    headers = {"Content-Type": "application/octet-stream"}
+    url = f"{service.url}/v1/uploads/{upload['id']}"
+    httpx.put(url, content=data, headers=headers, timeout=40).raise_for_status()
     return str(upload["id"])
+
+
+def _below(pid: int) -> list[int]:
+    """All descendants of a process: the Celery main, its pool process, the locked child."""
+    return [found for child in children_of(pid) for found in (child, *_below(child))]
 
 
 def _long_audit(service: Service, digits: Path) -> str:
@@ -68,7 +66,7 @@ def _long_audit(service: Service, digits: Path) -> str:
 def _wait(service: Service, audit_id: str, until: Any) -> Any:
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline:
-        audit = service.get(f"/v1/audits/{audit_id}")
+        audit = httpx.get(f"{service.url}/v1/audits/{audit_id}", timeout=40).json()
         if until(audit):
             return audit
         time.sleep(0.1)
@@ -82,22 +80,21 @@ def _measuring(audit: Any) -> bool:
 
 
 def test_an_audit_whose_worker_is_killed_ends_done_and_once(tmp_path: Path, digits: Path) -> None:
-    with serving(tmp_path / "data", free_loopback_port(), HOLDFAST_LEASE_S="3") as service:
+    with embedded(tmp_path, HOLDFAST_LEASE_S=3) as service:
         audit_id = _long_audit(service, digits)
         _wait(service, audit_id, _measuring)
-        killed = service.workers()
-        assert len(killed) >= 3  # the Celery main, its pool process, the locked child
+        killed = _below(service.process.pid)
+        assert len(killed) >= 3
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         done = _wait(service, audit_id, lambda audit: audit["state"] not in ("queued", "running"))
         assert done["state"] == "done", done
-        result = AuditResult.model_validate(
-            service.get(f"/v1/audits/{audit_id}/result.json"), strict=False
-        )
+        url = f"{service.url}/v1/audits/{audit_id}/result.json"
+        result = AuditResult.model_validate_json(httpx.get(url, timeout=40).content)
         assert result.probes.n_used == 360
-        assert {pid for pid in service.workers() if pid in killed} == set()
-        with sqlite3.connect(next((tmp_path / "data").glob("*.db"))) as database:
+        assert not any(map(is_alive, killed))
+        with sqlite3.connect(next(service.data.glob("*.db"))) as database:
             assert database.execute("select count(*) from result").fetchone() == (1,)
             attempts = database.execute("select attempt from shard").fetchall()
         assert attempts == [(2,)]

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from programs import free_loopback_port
-from stack import Service, holdfast, serving
+from commands import holdfast
+from services import Service, embedded
 
 _OF_THE_RUN = ("started_at", "duration_s", "threads", "sandbox")
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with serving(tmp_path_factory.mktemp("service") / "data", free_loopback_port()) as running:
+    with embedded(tmp_path_factory.mktemp("service")) as running:
         yield running
 
 
@@ -29,9 +29,10 @@ def test_the_service_gives_the_numbers_of_the_local_command(
 ) -> None:
     model, config = digits / "everywhere.onnx", digits / "holdfast.yaml"
     common = ("audit", model, "--data", digits / "probes.zip", "--config", config)
-    local = holdfast(*common, "-o", tmp_path / "local.json")
-    remote = holdfast(*common, "--server", service.url, "--wait", "-o", tmp_path / "remote.json")
-    assert (local.code, remote.code) == (0, 0), local.err + remote.err
+    local = holdfast(*common, "-o", "local.json", cwd=tmp_path)
+    there = ("--server", service.url, "--wait", "-o", "remote.json")
+    remote = holdfast(*common, *there, cwd=tmp_path)
+    assert (local.returncode, remote.returncode) == (0, 0), local.stderr + remote.stderr
     assert _numbers(tmp_path / "local.json") == _numbers(tmp_path / "remote.json")
 
 
@@ -41,7 +42,8 @@ def test_a_folder_is_audited_alike_here_and_there(
     model = shared / "assets" / "models" / "mnist_cntk_winml.onnx"
     data = shared / "assets" / "images" / "mnist300_imagefolder.zip"
     common = ("audit", model, "--data", data, "--input", "byte", "--limit", "60")
-    local = holdfast(*common, "-o", tmp_path / "local.json")
-    remote = holdfast(*common, "--server", service.url, "--wait", "-o", tmp_path / "remote.json")
-    assert (local.code, remote.code) == (0, 0), local.err + remote.err
+    local = holdfast(*common, "-o", "local.json", cwd=tmp_path)
+    there = ("--server", service.url, "--wait", "-o", "remote.json")
+    remote = holdfast(*common, *there, cwd=tmp_path)
+    assert (local.returncode, remote.returncode) == (0, 0), local.stderr + remote.stderr
     assert _numbers(tmp_path / "local.json") == _numbers(tmp_path / "remote.json")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stack import holdfast
+from commands import holdfast
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,9 @@ def audited(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     answer = holdfast(
         *("audit", digits / "centered.onnx", "--data", digits / "probes.zip"),
         *("--config", digits / "holdfast.yaml", "--limit", "70", "-o", path),
+        cwd=path.parent,
     )
-    assert answer.code == 1, answer.err
+    assert answer.returncode == 1, answer.stderr
     return path
 
 
@@ -31,9 +32,9 @@ def copy(audited: Path, tmp_path: Path) -> Path:
 
 
 def test_an_untouched_result_follows_from_its_samples(audited: Path) -> None:
-    answer = holdfast("verify", audited)
-    assert answer.code == 0, answer.err
-    assert "16 measurements and 94 cells" in answer.out
+    answer = holdfast("verify", audited, cwd=audited.parent)
+    assert answer.returncode == 0, answer.stderr
+    assert "16 measurements and 94 cells" in answer.stdout
 
 
 def _accuracy(result: Any) -> None:
@@ -57,9 +58,9 @@ def test_a_number_that_was_changed_is_found(copy: Path, forge: Callable[[Any], N
     result = json.loads(copy.read_text())
     forge(result)
     copy.write_text(json.dumps(result))
-    answer = holdfast("verify", copy)
-    assert "error[result_mismatch]" in answer.err
-    assert answer.code == 4
+    answer = holdfast("verify", copy, cwd=copy.parent)
+    assert "error[result_mismatch]" in answer.stderr
+    assert answer.returncode == 4
 
 
 def _rewritten(copy: Path, name: str, values: Any) -> None:
@@ -76,12 +77,12 @@ def test_samples_that_were_changed_are_found(copy: Path) -> None:
     predicted = table["predicted"].to_numpy().copy()
     predicted[1] = (predicted[1] + 1) % 10
     _rewritten(copy, "predicted", predicted.astype(np.int32))
-    answer = holdfast("verify", copy)
-    assert "error[result_mismatch]" in answer.err
-    assert answer.code == 4
+    answer = holdfast("verify", copy, cwd=copy.parent)
+    assert "error[result_mismatch]" in answer.stderr
+    assert answer.returncode == 4
 
 
 def test_what_is_no_per_sample_file_is_refused(copy: Path) -> None:
-    answer = holdfast("verify", copy, copy)
-    assert "error[invalid_samples]" in answer.err
-    assert answer.code == 2
+    answer = holdfast("verify", copy, copy, cwd=copy.parent)
+    assert "error[invalid_samples]" in answer.stderr
+    assert answer.returncode == 2

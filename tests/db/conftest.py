@@ -84,9 +84,11 @@ def take(db: Database) -> Take:
 
 
 @pytest.fixture
-def taken(submit: Submit, take: Take) -> jobs.Claim:
-    """An audit that runs."""
-    submit()
+def taken(db: Database, submit: Submit, take: Take) -> jobs.Claim:
+    """An audit that runs, after a ring that was heard."""
+    audit_id = submit()
+    with db.transaction() as session:
+        jobs.mark_rung(session, [jobs.unrung(session, audit_id)[0][0]])
     claim = take()
     assert claim is not None
     return claim

@@ -31,6 +31,15 @@ def test_a_finished_audit_has_its_files_its_verdict_and_one_result(
         assert session.get_one(ResultRow, taken.shard_id).attempt == 1
 
 
+def test_an_audit_that_is_done_is_not_finalized_again(
+    db: Database, taken: jobs.Claim, look: Look
+) -> None:
+    with db.transaction() as session:
+        assert jobs.finish(session, taken, DONE)
+        assert not jobs.finalize(session, taken.audit_id)
+    assert look(taken.audit_id).finalized == 1
+
+
 def test_a_failure_keeps_its_code_and_fields(db: Database, taken: jobs.Claim, look: Look) -> None:
     with db.transaction() as session:
         assert jobs.fail(session, taken, "opset", {"n": "99"})
@@ -153,13 +162,15 @@ def test_what_failed_or_was_cancelled_can_be_tried_again(
     assert look(taken.audit_id).state == "done"
 
 
-def test_nothing_else_can_be_tried_again(db: Database, taken: jobs.Claim) -> None:
+def test_nothing_else_can_be_tried_again(db: Database, taken: jobs.Claim, look: Look) -> None:
     with db.transaction() as session:
         assert not jobs.retry(session, taken.audit_id)
         assert not jobs.retry(session, "no such audit")
+    assert look(taken.audit_id).started_at is not None, "what is refused changes nothing"
     _end(db, taken, "done")
     with db.transaction() as session:
         assert not jobs.retry(session, taken.audit_id)
+    assert look(taken.audit_id).finished_at is not None
 
 
 def test_the_database_itself_refuses_a_second_result(db: Database, taken: jobs.Claim) -> None:

@@ -66,6 +66,13 @@ def test_abort_after_commit_changes_nothing(store: FileStore) -> None:
     assert _files(store) == [store.path(ABC)]
 
 
+def test_the_folders_are_ours_alone(store: FileStore) -> None:
+    path = store.path(store.put([b"abc"], limit_bytes=3).sha256)
+    folders = [*path.relative_to(store.root).parents, store.partials.relative_to(store.root)]
+    modes = {stat.S_IMODE((store.root / folder).stat().st_mode) for folder in folders}
+    assert modes == {0o700}
+
+
 def test_an_aborted_file_leaves_nothing(store: FileStore) -> None:
     writer = store.begin()
     writer.write(b"abc")

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     name = given.name or f"{given.queue}@{socket.gethostname()}"
-    command = [sys.executable, "-m", "celery", "--app", "holdfast_worker.app", "worker"]
+    command = [sys.executable, "-m", "celery", "-q", "--app", "holdfast_worker.app", "worker"]
     about = ["--hostname", name, "--queues", given.queue, "--concurrency", str(given.concurrency)]
     quiet = ["--loglevel", given.loglevel, "--without-mingle", "--without-gossip"]
     os.execv(sys.executable, [*command, *about, *quiet])  # noqa: S606 - our own interpreter

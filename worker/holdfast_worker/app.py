@@ -1,8 +1,10 @@
 """The Celery application. Its one task hears a ring; which shard it means is in the database."""
 
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 
 from holdfast_worker import lifecycle
 from holdfast_worker.broker import TASK, celery_config
@@ -12,6 +14,8 @@ from holdfast_worker.supervisor import work_once
 
 __all__ = ["app", "run_next"]
 
+# Celery warns root that messages could hold pickles; ours are JSON, and audits drop all rights.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 _settings = WorkerSettings()
 app = Celery("holdfast_worker")
 app.conf.update(celery_config(_settings))

@@ -61,6 +61,7 @@ def checked_sandbox(settings: WorkerSettings, test: Callable[[], SelfTest] = sel
 
 def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
     settings = parts().settings
+    parts().store.sweep()
     presence = Presence(
         parts().db, sender.hostname, queues=[settings.queue], sandbox=dict(_sandbox)
     )

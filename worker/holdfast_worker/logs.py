@@ -20,7 +20,7 @@ def set_up_logs(level: str | int = "INFO") -> None:
     """Send our logs and those of every library through one formatter."""
     people = sys.stderr.isatty()
     render: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if people
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -34,6 +34,10 @@ def set_up_logs(level: str | int = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper() if isinstance(level, str) else level)
+    # For the filesystem broker it warns, on every connection, that a folder has no host name.
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
+    # A broker that is a folder has no host name, which is no reason to warn at each connection.
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

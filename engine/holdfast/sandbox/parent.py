@@ -88,7 +88,7 @@ def run_audit(
                 plan=plan,
             )
             Child(job, on_progress, cancelled).run()
-        return _checked(job, _content(result_fd), _content(samples_fd))
+        return _checked(job, _record(result_fd), _content(samples_fd))
 
 
 def inspect_model(model: Path, *, mode: SandboxMode, limits: ChildLimits) -> ModelCard:
@@ -137,7 +137,7 @@ def verify_result(
 
 def _answer(kind: type[RecordT], fd: int) -> RecordT:
     try:
-        return kind.model_validate_json(_content(fd))
+        return kind.model_validate_json(_record(fd))
     except ValidationError:
         raise HoldfastError("protocol") from None
 
@@ -173,6 +173,13 @@ def _sha256(fd: int) -> str:
     return state.hexdigest()
 
 
+def _record(fd: int) -> bytes:
+    """The bytes of a record, looked at before they are read: a child may write much more."""
+    if os.fstat(fd).st_size > _MAX_RESULT_BYTES:
+        raise HoldfastError("protocol")
+    return _content(fd)
+
+
 def _content(fd: int) -> bytes:
     with open(fd, "rb", closefd=False) as file:
         file.seek(0)
@@ -181,8 +188,6 @@ def _content(fd: int) -> bytes:
 
 def _checked(job: AuditJob, result_json: bytes, samples: bytes) -> AuditOutput:
     """The child ran foreign code, so its answer is checked like an upload."""
-    if len(result_json) > _MAX_RESULT_BYTES:
-        raise HoldfastError("protocol")
     try:
         result = AuditResult.model_validate_json(result_json)
     except ValidationError:

@@ -189,7 +189,8 @@ def test_endless_progress_meets_the_wall_clock(
 
 
 LIES = {
-    "the truth": ("schema_version", None, "1"),
+    "the truth": ("", "", None),
+    "the truth and 64 MB of blanks": ("", " " * (64 << 20), None),
     "another model": ("provenance", "model_sha256", "f" * 64),
     "other probes": ("provenance", "probes_sha256", "f" * 64),
     "other samples": ("samples", "sha256", "f" * 64),
@@ -209,17 +210,19 @@ def test_a_result_about_something_else_is_a_protocol_error(
 ) -> None:
     (probes, true), (record, field, value) = honest, LIES[what]
     told = json.loads(true.result_json)
-    if field is not None:
+    if value is not None:
         told[record][field] = value
-    (probes.parent / "result").write_text(json.dumps(told))
+    blanks = field if value is None else ""
+    (probes.parent / "result").write_text(json.dumps(told) + blanks)
     (probes.parent / "samples").write_bytes(true.samples)
     code = f"""
 for name in ("result", "samples"):
-    os.write(job[name + "_fd"], open({str(probes.parent)!r} + "/" + name, "rb").read())
+    with os.fdopen(job[name + "_fd"], "wb", closefd=False) as file:
+        file.write(open({str(probes.parent)!r} + "/" + name, "rb").read())
 say({{"done": True}})
 """
     monkeypatch.setattr(sys, "executable", str(stand_in(probes.parent, HEAD + code)))
-    if field is None:
+    if what == "the truth":
         assert run(MODEL, probes, plan_of()).result_json == true.result_json
         return
     with pytest.raises(HoldfastError, match="protocol"):
