@@ -43,9 +43,11 @@ def make_ring(data: Path, broker: BrokerSettings | None = None) -> Ring:
 
     def ring(queue: str) -> None:
         if folder is not None:
-            # Who can write there can ring, so it is ours alone. A restart empties it.
-            for place in {folder, *map(Path, _places(folder).values())}:
-                place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Who can write there can ring, so it is ours alone: the folder itself comes first,
+            # because what `parents` makes does not get the mode. A restart empties it.
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for place in _places(folder).values():
+                Path(place).mkdir(exist_ok=True, mode=0o700)
         producer.send_task(_TASK, queue=queue)
 
     return ring
