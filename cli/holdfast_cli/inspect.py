@@ -57,6 +57,7 @@ def _rows(card: "ModelCard") -> list[tuple[str, str]]:
         ("batch", "any" if card.batch is None else str(card.batch)),
         ("scores", f"{card.output}, {card.output_kind or 'not known before it runs'}"),
         ("head", str(card.head)),
+        ("computes", str(card.arithmetic)),
         *(("note", warning) for warning in card.warnings),
     ]
 

@@ -48,7 +48,7 @@ def prepare(runner: ViewRunner, card: ModelCard, spec: InputSpec, probes: Sequen
     Raises:
         HoldfastError: `preset_needed`, `nondeterministic`, or what the model refuses.
     """
-    tolerance = tie_tolerance(card.inputs[0].dtype)
+    tolerance = tie_tolerance(card.arithmetic)
     if spec.preset is Preset.auto:
         feed, tried = _most_accurate(runner, card, probes)
     else:

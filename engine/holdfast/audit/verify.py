@@ -46,7 +46,7 @@ def verify(claim: bytes, samples: BinaryIO) -> Verification:
     differences = [*_files(result, samples)]
     rows = 0
     for block in _blocks(samples, len(cells) + 1):
-        differences += _add(block, tally, tie_tolerance(result.model.inputs[0].dtype), cells)
+        differences += _add(block, tally, tie_tolerance(result.model.arithmetic), cells)
         rows += len(block["cell"])
     if rows == 0:
         raise HoldfastError("invalid_samples", reason="it has no rows")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.records.model import OutputKind
+from holdfast.records.model import Arithmetic, OutputKind
 
 __all__ = ["Readout", "probabilities", "read_scores", "tie_tolerance"]
 
@@ -30,9 +30,9 @@ class Readout:
     margin: NDArray[np.float32]
 
 
-def tie_tolerance(dtype: str) -> float:
+def tie_tolerance(arithmetic: Arithmetic) -> float:
     """Relative margin below which two classes count as equal, by the model's arithmetic."""
-    return _TIE_FLOAT32 if dtype == "float32" else _TIE_COARSE
+    return _TIE_FLOAT32 if arithmetic is Arithmetic.float32 else _TIE_COARSE
 
 
 def probabilities(scores: NDArray[np.float32], kind: OutputKind) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from holdfast.records.base import Record
 
 __all__ = [
     "AUDITED_FORMATS",
+    "Arithmetic",
     "AxisSize",
     "Head",
     "Layout",
@@ -61,6 +62,14 @@ class Head(StrEnum):
     unknown = "unknown"
 
 
+class Arithmetic(StrEnum):
+    """The coarsest numbers that the model computes with; decides when two scores tie."""
+
+    float32 = "float32"
+    float16 = "float16"
+    int8 = "int8"
+
+
 class TensorCard(Record):
     """One input or output: its name, element type and axes (None: rank unknown)."""
 
@@ -95,4 +104,5 @@ class ModelCard(Record):
     output_kind: OutputKind | None
     n_classes: int | None
     head: Head = Head.unknown
+    arithmetic: Arithmetic = Arithmetic.float32
     warnings: tuple[str, ...] = ()

@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass
 
-from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import AxisSize, Layout, ModelCard, ModelFormat, OutputKind, TensorCard
+from holdfast.records.model import (
+    Arithmetic,
+    AxisSize,
+    Layout,
+    ModelCard,
+    ModelFormat,
+    OutputKind,
+    TensorCard,
+)
 from holdfast.runtimes.onnx_gate import GateReport
 from holdfast.runtimes.onnx_head import head_of
 from holdfast.runtimes.onnx_tensor import DTYPES
@@ -17,6 +25,7 @@ _LIST_RANK = 2
 _IMAGE_DTYPES = ("float32", "float16", "uint8")
 _CHANNELS = (1, 3)
 _CUT = 80
+_QUANTISED = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuantize", "Dequantize")
 # Operators that only rename or reorder what a softmax made.
 _PASS_THROUGH = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose")
 
@@ -64,6 +73,7 @@ def describe(model: ModelProto, report: GateReport, sha256: str, size_bytes: int
         output_kind=OutputKind.probabilities if _ends_in_softmax(graph, chosen) else None,
         n_classes=None,
         head=head_of(graph, chosen),
+        arithmetic=_arithmetic(graph),
         warnings=tuple(f"draws random numbers: {name}" for name in sorted(report.random_ops)),
     )
 
@@ -101,6 +111,15 @@ def _axes(card: TensorCard) -> _Axes:
     if isinstance(last, int) and last in _CHANNELS:
         return _Axes(Layout.nhwc, batch, last, second, third)
     raise HoldfastError("unsupported_input", reason="no axis has 1 or 3 channels")
+
+
+def _arithmetic(graph: GraphProto) -> Arithmetic:
+    """Quantised operators make it int8, weights or an input in half precision float16."""
+    if any(node.op_type.startswith(_QUANTISED) for node in graph.node):
+        return Arithmetic.int8
+    stored = {tensor.data_type for tensor in graph.initializer}
+    given = {value.type.tensor_type.elem_type for value in graph.input}
+    return Arithmetic.float16 if TensorProto.FLOAT16 in stored | given else Arithmetic.float32
 
 
 def _fixed(side: AxisSize) -> int | None:

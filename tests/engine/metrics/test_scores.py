@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from holdfast.metrics import orbit_scores, read_scores
 from holdfast.metrics.labels import probabilities, tie_tolerance
-from holdfast.records.model import OutputKind
+from holdfast.records.model import Arithmetic, OutputKind
 
 LOGITS, PROBABILITIES = OutputKind.logits, OutputKind.probabilities
 
@@ -115,5 +115,5 @@ def test_scores_of_zero_have_a_margin_of_zero() -> None:
 
 
 def test_coarse_arithmetic_has_coarse_ties() -> None:
-    assert tie_tolerance("float32") == 1e-5
-    assert tie_tolerance("float16") == tie_tolerance("uint8") == 5e-3
+    assert tie_tolerance(Arithmetic.float32) == 1e-5
+    assert tie_tolerance(Arithmetic.float16) == tie_tolerance(Arithmetic.int8) == 5e-3

@@ -1,6 +1,7 @@
 """The card tells what a model is from its graph alone."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -144,3 +145,15 @@ def test_a_crop_that_is_not_the_models_size_is_refused() -> None:
     assert frame_for(card, InputSpec(crop=(40, 32))).crop == (40, 32)
     with pytest.raises(HoldfastError, match="input_spec_mismatch"):
         frame_for(card, InputSpec(crop=40))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_card_says_what_numbers_the_model_computes_with(
+    dtype: Literal["float32", "float16"],
+) -> None:
+    assert card_of(toys.linear(dtype=dtype), "0").arithmetic == dtype
+
+
+def test_a_quantised_model_computes_in_int8(shared: Path) -> None:
+    data = (shared / "assets" / "models" / "shufflenet-v2-12-int8.onnx").read_bytes()
+    assert card_of(data, "0").arithmetic == "int8"
