@@ -74,6 +74,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "op_not_allowed",
         "op_unknown",
         "opset",
+        "output_limit",
         "preset_needed",
         "recursive_function",
         "result_mismatch",

@@ -30,7 +30,9 @@ from holdfast.runtimes.protocol import ModelUnderTest
 __all__ = ["Origin", "audit"]
 
 _PREPARE_PROBES = 64
+_PREPARE_STEP = 8
 _BLOCK_BYTES = 32 << 20
+_CANVAS_BYTES = 256 << 20
 _MAX_BLOCK = 64
 _MIN_IMAGES = 2
 
@@ -64,9 +66,10 @@ def audit(
     reader = CanvasReader(probes, seeded_order(len(probes.names), plan), frame, model.card.channels)
     runner = ViewRunner(model, frame, plan.input.fill)
     on_progress(Progress(stage="probing", done=0, total=0))
-    setup = prepare(runner, model.card, plan.input, _first(reader))
+    first = _first(reader)
+    setup = prepare(runner, model.card, plan.input, first)
     run = _Run(cells, reader, runner, setup, SampleWriter(samples, cells), plan, on_progress)
-    run.measure()
+    run.measure(max(probe.canvas.nbytes for probe in first))
     on_progress(Progress(stage="writing", done=run.total, total=run.total))
     gathered = Gathered(
         setup=setup,
@@ -85,7 +88,12 @@ def audit(
 
 
 def _first(reader: CanvasReader) -> list[Probe]:
-    first = reader.read(0, _PREPARE_PROBES)
+    """A few dozen probes, fewer where their canvases are very large."""
+    first: list[Probe] = []
+    for start in range(0, _PREPARE_PROBES, _PREPARE_STEP):
+        first += reader.read(start, start + _PREPARE_STEP)
+        if sum(probe.canvas.nbytes for probe in first) > _CANVAS_BYTES:
+            break
     if len(first) < _MIN_IMAGES:
         raise HoldfastError("too_few_images", n=len(first), limit=_MIN_IMAGES)
     return first
@@ -112,9 +120,11 @@ class _Run:
         self.total = len(self.reader.order) * len(self.motions)
         self._done = 0
 
-    def measure(self) -> None:
+    def measure(self, canvas_bytes: int) -> None:
+        """Go through all probes in blocks whose scores and canvases stay small."""
         score_bytes = 4 * len(self.motions) * self.setup.n_classes
-        size = max(1, min(_MAX_BLOCK, _BLOCK_BYTES // score_bytes))
+        fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
+        size = max(1, min(_MAX_BLOCK, fitting))
         for places, block in self.reader.blocks(size):
             if block:
                 self._block(block)

@@ -218,6 +218,10 @@ ERRORS: dict[str, ErrorText] = {
     "output_too_large": _refused(
         "One output of {shape} is over the limit of {limit}.", "Audit the classifier's scores only."
     ),
+    "output_limit": _refused(
+        "The per-sample file needed more than {limit} bytes ({setting}).",
+        "Audit fewer images or cells, or raise the setting.",
+    ),
     "memory_limit": _refused(
         "The audit needed more than {limit} bytes of memory ({setting}).",
         "Use a smaller model or raise the setting.",

@@ -4,6 +4,7 @@ The job comes through an inherited memory file; no path to anybody's data ever a
 words are single JSON lines: progress, at last `done` or `error`.
 """
 
+import errno
 import json
 import os
 import sys
@@ -65,6 +66,8 @@ def _main() -> None:
             _say(reply_fd, error=code, fields=getattr(error, "fields", {}))
         elif _is_out_of_memory(error):
             _say(reply_fd, error="memory_limit")
+        elif isinstance(error, OSError) and error.errno == errno.EFBIG:
+            _say(reply_fd, error="output_limit")
         else:
             _say(reply_fd, error="internal", detail=traceback.format_exc()[-2000:])
         return

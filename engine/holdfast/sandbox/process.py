@@ -110,6 +110,9 @@ class Child:
             return HoldfastError("internal", request_id="the audit's id")
         if code == "memory_limit":
             return self._memory()
+        if code == "output_limit":
+            limit = self._job.limits.output_bytes
+            return _limit("output_limit", limit, "HOLDFAST_CHILD_OUTPUT_BYTES")
         fields = given if isinstance(given, dict) else {}
         return HoldfastError(code, **dict(list(fields.items())[:_MAX_FIELDS]))
 

@@ -226,3 +226,12 @@ def test_a_model_can_be_inspected_without_data(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(toys.sequence_input())
     with pytest.raises(HoldfastError, match="unsupported_input"):
         inspect_model(tmp_path / "m", mode="required", limits=LIMITS)
+
+
+def test_samples_over_their_limit_meet_an_error_that_names_it(digits: Path) -> None:
+    small = LIMITS.model_copy(update={"output_bytes": 1 << 16})
+    plan = plan_of(shifts_px=[[dx, dy] for dx in range(-4, 5) for dy in range(1, 5)])
+    with pytest.raises(HoldfastError) as raised:
+        run(digits / "gap.onnx", digits / "probes.zip", plan, limits=small)
+    assert raised.value.code == "output_limit"
+    assert "HOLDFAST_CHILD_OUTPUT_BYTES" in raised.value.sentence
