@@ -32,7 +32,7 @@ from holdfast.records.plan import AuditPlan
 from holdfast.runtimes.opening import open_model
 from holdfast.sandbox.parent import run_audit
 
-IMAGES = {"resnet18": 40, "mobilenet": 40, "small28": 1500}
+IMAGES = {"resnet18": 8, "mobilenet": 16, "small28": 1000}
 THREADS = os.cpu_count() or 1
 
 
