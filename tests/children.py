@@ -9,9 +9,21 @@ from pathlib import Path
 __all__ = ["child_pids", "command_of", "soon", "stand_in"]
 
 
+_AUDIT_CHILD = "holdfast.sandbox.child"
+
+
 def child_pids(parent: int | None = None) -> set[int]:
-    """The living children of a process (default: this one)."""
-    wanted, found = parent or os.getpid(), set()
+    """The living children of a process; of this one only those that audit.
+
+    In a run of all tests this process also has the private database servers as children.
+    """
+    if parent is None:
+        return {pid for pid in _children(os.getpid()) if _AUDIT_CHILD in command_of(pid)}
+    return _children(parent)
+
+
+def _children(wanted: int) -> set[int]:
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:

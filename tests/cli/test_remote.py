@@ -102,7 +102,11 @@ def test_a_wait_that_takes_too_long_says_that_the_audit_goes_on(
 def test_ctrl_c_leaves_the_audit_to_the_service(
     tmp_path: Path, service: Service, digits: Path
 ) -> None:
-    # Queued behind the audit of the test before, or long enough by itself.
+    # Long enough to be interrupted, on any machine.
+    shifts = [[dx, dy] for dx in range(1, 21) for dy in range(1, 61)]
+    (tmp_path / "holdfast.yaml").write_text(
+        f"version: 1\nfamilies: {{translation: {{shifts_px: {shifts}}}}}\n"
+    )
     command = program("audit", digits / "centered.onnx", "--data", digits / "probes.zip")
     with subprocess.Popen(
         [*command, "--seed", "5", "--server", service.url],

@@ -1,8 +1,9 @@
 """The reconciler's loop: whom it rings for, how often, and what it survives."""
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kombu.exceptions import OperationalError
 
@@ -35,6 +36,18 @@ def _rounds(*schedulers: Scheduler) -> list[int]:
         time.sleep(10 * _AT_ONCE_S)
         rings.append(each.round())
     return rings
+
+
+@contextlib.contextmanager
+def _running(scheduler: Scheduler) -> Iterator[None]:
+    stop = threading.Event()
+    loop = threading.Thread(target=scheduler.run, args=(stop,))
+    loop.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        loop.join()
 
 
 def test_it_rings_once_for_each_shard_that_nobody_was_rung_for(place: Place, files: Files) -> None:
@@ -91,13 +104,8 @@ def test_a_broker_that_is_away_ends_the_round_not_the_loop(place: Place, files: 
         if len(rings) < 3:
             raise OperationalError("no broker")
 
-    stop = threading.Event()
-    loop = threading.Thread(
-        target=_scheduler(place, ring, reconcile_s=0.01, ring_stale_s=1000).run, args=(stop,)
-    )
-    loop.start()
-    wait_for("three rings", lambda: len(rings) == 3, 10)
-    wait_for("the mark", lambda: place.shard(audit_id).enqueued_at is not None, 10)
-    stop.set()
-    loop.join()
+    scheduler = _scheduler(place, ring, reconcile_s=0.01, ring_stale_s=1000)
+    with _running(scheduler):
+        wait_for("three rings", lambda: len(rings) == 3, 10)
+        wait_for("the mark", lambda: place.shard(audit_id).enqueued_at is not None, 10)
     assert len(rings) == 3, "a ring that was heard is not repeated"

@@ -140,7 +140,7 @@ def test_a_breakdown_inside_is_internal_and_its_details_stay_in_the_log(
         ("sys.exit(3)", "exit 3"),
         ("os.abort()", "SIGABRT"),
         ("os.kill(os.getpid(), 40)", "signal 40"),
-        ("os.kill(os.getpid(), signal.SIGHUP)", "SIGHUP"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "SIGTERM"),
     ],
 )
 def test_an_end_without_a_last_word_is_a_crash(
