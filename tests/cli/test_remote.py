@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,9 +117,8 @@ def test_ctrl_c_leaves_the_audit_to_the_service(
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if "uploading" not in line:
-                break  # it waits now
-        time.sleep(0.2)
+            if "waiting" in line or "worker" in line:
+                break
         os.kill(process.pid, signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
