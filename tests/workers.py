@@ -95,6 +95,16 @@ class Place:
         with self.db.reading() as session:
             return session.query(ResultRow).count()
 
+    def wait_until_measuring(self, audit_id: str) -> None:
+        """Wait until a worker told progress; an audit that is over already was too short."""
+
+        def is_measuring() -> bool:
+            audit = self.audit(audit_id)
+            assert audit.state in ("queued", "running"), f"too late, the audit is {audit.state}"
+            return audit.state == "running" and audit.progress_done > 0
+
+        wait_for("measurements", is_measuring)
+
     def wait(self, audit_id: str, *states: str, timeout_s: float = 60) -> AuditRow:
         """Wait until the audit is in one of these states."""
         wait_for(str(states), lambda: self.audit(audit_id).state in states, timeout_s)

@@ -39,11 +39,6 @@ def scheduler(place: Place, env: dict[str, str]) -> Iterator[None]:
     assert process.wait(20) == 0
 
 
-def _is_measuring(place: Place, audit_id: str) -> bool:
-    audit = place.audit(audit_id)
-    return audit.state == "running" and audit.progress_done > 0
-
-
 def _said(worker: Worker, event: str) -> list[dict[str, str]]:
     lines = worker.log.read_text(errors="replace").splitlines()
     logged = [json.loads(line) for line in lines if line.startswith("{")]
@@ -77,7 +72,7 @@ def test_a_killed_worker_loses_no_audit_and_doubles_none(
 ) -> None:
     audit_id = place.submit(slow_files)
     with working(place.data, "one", env) as first:
-        wait_for("measurements", lambda: _is_measuring(place, audit_id))
+        place.wait_until_measuring(audit_id)
         below = children_of(first.process.pid)
         first.kill_group()
         wait_for("the end of its child", lambda: not any(map(is_alive, below)), 5)
@@ -93,7 +88,7 @@ def test_a_killed_child_fails_the_audit_and_the_worker_goes_on(
 ) -> None:
     audit_id = place.submit(slow_files)
     with working(place.data, "one", env) as worker:
-        wait_for("measurements", lambda: _is_measuring(place, audit_id))
+        place.wait_until_measuring(audit_id)
         os.kill(_sandbox_below(worker.process.pid), signal.SIGKILL)
         audit = place.wait(audit_id, "done", "failed")
         assert (audit.state, audit.error_code) == ("failed", "memory_limit")
@@ -116,7 +111,7 @@ def test_a_stopped_worker_hands_its_audit_on_without_a_lost_attempt(
 ) -> None:
     audit_id = place.submit(slow_files)
     with working(place.data, "one", env) as first:
-        wait_for("measurements", lambda: _is_measuring(place, audit_id))
+        place.wait_until_measuring(audit_id)
         below = children_of(first.process.pid)
         first.process.terminate()
         first.process.wait(20)
@@ -133,7 +128,7 @@ def test_a_cancelled_audit_ends_within_two_seconds_and_its_child_with_it(
 ) -> None:
     audit_id = place.submit(slow_files)
     with working(place.data, "one", env) as worker:
-        wait_for("measurements", lambda: _is_measuring(place, audit_id))
+        place.wait_until_measuring(audit_id)
         child = _sandbox_below(worker.process.pid)
         with place.db.transaction() as session:
             assert jobs.request_cancel(session, audit_id)
@@ -147,7 +142,7 @@ def test_a_killed_main_process_leaves_nobody_behind(
 ) -> None:
     audit_id = place.submit(slow_files)
     with working(place.data, "one", env) as worker:
-        wait_for("measurements", lambda: _is_measuring(place, audit_id))
+        place.wait_until_measuring(audit_id)
         below = children_of(worker.process.pid)
         assert len(below) >= 2
         worker.process.kill()
