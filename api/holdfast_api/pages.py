@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from holdfast.records.plan import Family
+from holdfast.records.families import MAIN_FAMILIES
 from holdfast.records.policy import Verdict
 from holdfast_api import owning
 from holdfast_api.audit_lines import audit_line, size_text
@@ -40,7 +40,7 @@ def list_page(
         "audits",
         audits=[audit_line(audit) for audit in audits],
         next_cursor=found.next_cursor,
-        families=[family.value for family in Family],
+        families=[family.value for family in MAIN_FAMILIES],
         max_model_bytes=parts.settings.max_model_bytes,
         max_probes_bytes=parts.settings.max_probes_bytes,
         origin=str(request.base_url).rstrip("/"),

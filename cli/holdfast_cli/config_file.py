@@ -9,7 +9,8 @@ from pydantic import Field
 
 from holdfast.catalogue import CATALOGUE
 from holdfast.records.base import Record
-from holdfast.records.plan import AuditPlan, Families, InputSpec
+from holdfast.records.families import Families
+from holdfast.records.plan import AuditPlan, InputSpec
 
 __all__ = ["ConfigFile", "schema"]
 

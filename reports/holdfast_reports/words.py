@@ -5,8 +5,8 @@ import re
 from typing import Final
 
 from holdfast.errors import clean
-from holdfast.records.plan import Family
-from holdfast.records.result import Cell, RotationCell, TranslationCell
+from holdfast.records.cells import Cell, RotationCell, TranslationCell
+from holdfast.records.families import Family
 
 __all__ = [
     "MOVED",

@@ -21,12 +21,13 @@ _MAX_BROKEN = 100
 
 @dataclass(frozen=True)
 class Probe:
-    """One decoded image: its index in the set, name, label (-1: none) and canvas (h, w, c)."""
+    """One decoded image: its index in the set, name, label (-1: none), group and canvas (h, w, c)."""
 
     index: int
     name: str
     label: int
     canvas: NDArray[np.uint8]
+    group: str = ""
 
 
 def seeded_order(n: int, plan: AuditPlan) -> list[int]:
@@ -58,7 +59,8 @@ class CanvasReader:
         """Probe `index` of the set, which is known to be usable."""
         image = self.probes.image(index, self.channels)
         canvas = to_canvas(image, self.frame)
-        return Probe(index, self.probes.names[index], self.probes.labels[index], canvas)
+        names, labels, groups = self.probes.names, self.probes.labels, self.probes.groups
+        return Probe(index, names[index], labels[index], canvas, groups[index])
 
     def blocks(self, size: int) -> Iterator[tuple[int, list[Probe]]]:
         """Places done so far, and the usable probes of each block of `size` places."""

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.audit.canvases import CanvasReader, Probe
+from holdfast.audit.comparing import Compared
 from holdfast.audit.views import ViewRunner
-from holdfast.families import CellSpec
-from holdfast.geometry import IDENTITY
-from holdfast.metrics import OrbitScores, Readout
-from holdfast.records.plan import Family
+from holdfast.families import Layout
+from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast.records.result import MAX_THUMBNAIL_BYTES, Example, MovedView, Thumbnail
 
 __all__ = ["WorstExamples"]
@@ -39,22 +38,25 @@ class _Candidate:
 class WorstExamples:
     """Keeps the few worst flips of each family while blocks go by."""
 
-    cells: Sequence[CellSpec]
+    layout: Layout
     _kept: dict[Family, list[_Candidate]] = field(default_factory=dict)
 
-    def offer(self, block: Sequence[Probe], seen: Readout, scores: OrbitScores) -> None:
+    def offer(self, block: Sequence[Probe], seen: Compared) -> None:
         """Look at n probes: at most one candidate per probe and family."""
-        loss = seen.reference_probability[:, :1] - seen.reference_probability[:, 1:]
-        loss = np.where(scores.flip, loss, -np.inf)
-        for family in Family:
-            places = [place for place, spec in enumerate(self.cells) if spec.family is family]
-            if not places:
+        if np.isnan(seen.reference_probability).any():
+            return  # a model that gives labels only: nothing to rank by
+        loss = seen.reference_probability[:, seen.against] - seen.reference_probability
+        loss = np.where(seen.flip, loss, -np.inf)
+        first = len(self.layout.references)
+        for family in MAIN_FAMILIES:
+            views = [place + first for place in self.layout.places(family)]
+            if not views:
                 continue
             found = self._kept.setdefault(family, [])
-            worst = np.array(places)[loss[:, places].argmax(axis=1)]
-            for row, place in enumerate(worst):
-                if np.isfinite(loss[row, place]):
-                    found.append(_candidate(block[row], seen, row, int(place)))
+            worst = np.array(views)[loss[:, views].argmax(axis=1)]
+            for row, view in enumerate(worst):
+                if np.isfinite(loss[row, view]):
+                    found.append(_candidate(block[row], seen, row, int(view), first))
             found.sort(key=lambda item: (-item.loss, item.index))
             del found[_PER_FAMILY:]
 
@@ -62,19 +64,18 @@ class WorstExamples:
         """Decode the kept probes again and take their pictures."""
         return tuple(
             self._record(item, reader.one(item.index), runner)
-            for family in Family
+            for family in MAIN_FAMILIES
             for item in self._kept.get(family, [])
         )
 
     def _record(self, item: _Candidate, probe: Probe, runner: ViewRunner) -> Example:
-        spec = self.cells[item.place]
-        name, value = spec.parameter
+        spec = self.layout.cells[item.place]
         return Example(
             probe=probe.name[:400],
             label=probe.label if probe.label >= 0 else None,
-            family=spec.family.value,
+            family=spec.family,
             before=MovedView(
-                picture=_thumbnail(runner.view(probe, IDENTITY)),
+                picture=_thumbnail(runner.view(probe, spec.reference)),
                 predicted=item.before[0],
                 probability=item.before[1],
                 reference_probability=item.before[1],
@@ -85,25 +86,23 @@ class WorstExamples:
                 probability=item.after[1],
                 reference_probability=item.after_reference,
             ),
-            **{name: value},
+            **dict(spec.parameters),
         )
 
 
-def _candidate(probe: Probe, seen: Readout, row: int, place: int) -> _Candidate:
-    moved = place + 1
+def _candidate(probe: Probe, seen: Compared, row: int, view: int, first: int) -> _Candidate:
+    def said(place: int) -> tuple[int, float]:
+        probability = float(seen.predicted_probability[row, place])
+        return int(seen.predicted[row, place]), min(1.0, probability)
 
-    def said(view: int) -> tuple[int, float]:
-        probability = float(seen.predicted_probability[row, view])
-        return int(seen.predicted[row, view]), min(1.0, probability)
-
-    reference = min(1.0, float(seen.reference_probability[row, moved]))
+    reference, against = float(seen.reference_probability[row, view]), int(seen.against[view])
     return _Candidate(
-        loss=float(seen.reference_probability[row, 0]) - reference,
+        loss=float(seen.reference_probability[row, against]) - reference,
         index=probe.index,
-        place=place,
-        before=said(0),
-        after=said(moved),
-        after_reference=reference,
+        place=view - first,
+        before=said(against),
+        after=said(view),
+        after_reference=min(1.0, reference),
     )
 
 

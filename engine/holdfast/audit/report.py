@@ -11,8 +11,9 @@ from holdfast.audit.tally import Tally
 from holdfast.diagnose import Seen, findings
 from holdfast.geometry import Frame
 from holdfast.records.base import digest
+from holdfast.records.families import Families
 from holdfast.records.model import ModelCard
-from holdfast.records.plan import AuditPlan, Families
+from holdfast.records.plan import AuditPlan
 from holdfast.records.result import (
     AuditResult,
     Example,

@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -11,32 +11,40 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
-from holdfast.families import CellSpec
-from holdfast.metrics import OrbitScores, Readout
+from holdfast.audit.comparing import Compared
+from holdfast.audit.searching import Round
+from holdfast.families import CellSpec, Layout, ViewSpec
 from holdfast.records.result import SampleFile
 
-__all__ = ["SCHEMA", "SampleWriter"]
+__all__ = ["SCHEMA", "SampleWriter", "search_views"]
 
 SCHEMA = pa.schema(
     [
         pa.field("probe", pa.string(), nullable=False),
         pa.field("label", pa.int32()),
+        pa.field("group", pa.string()),
+        pa.field("role", pa.string(), nullable=False),
         pa.field("family", pa.string(), nullable=False),
         pa.field("cell", pa.int32(), nullable=False),
-        pa.field("shift_x_px", pa.int32()),
-        pa.field("shift_y_px", pa.int32()),
+        pa.field("shift_x_px", pa.float64()),
+        pa.field("shift_y_px", pa.float64()),
         pa.field("angle_deg", pa.float64()),
         pa.field("zoom", pa.float64()),
         pa.field("predicted", pa.int32(), nullable=False),
         pa.field("predicted_probability", pa.float32(), nullable=False),
         pa.field("reference_probability", pa.float32(), nullable=False),
         pa.field("margin", pa.float32(), nullable=False),
+        pa.field("logit_drift", pa.float32(), nullable=False),
         pa.field("flip", pa.bool_(), nullable=False),
         pa.field("tie", pa.bool_(), nullable=False),
+        pa.field("correct", pa.bool_()),
         pa.field("fill_share", pa.float32(), nullable=False),
     ]
 )
-"""`cell` counts the cells of the plan from 0; the unmoved view is family `identity`, cell -1."""
+"""`role` is `reference`, `cell`, `blur`, `occlusion` or `search`; `cell` counts the cells of the
+plan from 0 (searched cells on their own) and is -1 for a reference. The unmoved view has the family
+`identity`. `correct` is null without a label; NaN stands where a model gives no probabilities, or
+where the drift of the logits is undefined."""
 
 
 class _Hashing(io.RawIOBase):
@@ -62,41 +70,27 @@ class _Hashing(io.RawIOBase):
 
 
 class SampleWriter:
-    """Writes blocks as they are measured, so memory does not grow with the number of probes."""
+    """Writes blocks as they are measured, so memory does not grow with the number of probes.
 
-    def __init__(self, file: BinaryIO, cells: Sequence[CellSpec]) -> None:
+    A row group holds the images of one block, each with all its views in the order of the layout,
+    or one round of a search: the identity once more and the cells that were visited.
+    """
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
         """Start the file; `file` only needs `write`."""
         self._sink = _Hashing(file)
         self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
-        self._cells = cells
+        self._layout = layout
         self._rows = 0
 
-    def write(
-        self,
-        block: Sequence[Probe],
-        seen: Readout,
-        scores: OrbitScores,
-        fill: NDArray[np.float32],
-    ) -> None:
-        """Add n probes: their readouts (n, m + 1), scores (n, m) and fill shares (n, m)."""
-        views = len(self._cells) + 1
-        first = np.zeros((len(block), 1))
-        columns = {
-            "probe": [probe.name for probe in block for _ in range(views)],
-            "label": [
-                probe.label if probe.label >= 0 else None for probe in block for _ in range(views)
-            ],
-            **self._parameters(len(block)),
-            "predicted": seen.predicted.ravel(),
-            "predicted_probability": seen.predicted_probability.ravel(),
-            "reference_probability": seen.reference_probability.ravel(),
-            "margin": seen.margin.ravel(),
-            "flip": np.hstack([first, scores.flip]).astype(bool).ravel(),
-            "tie": np.hstack([first, scores.tie]).astype(bool).ravel(),
-            "fill_share": np.hstack([first, fill]).astype(np.float32).ravel(),
-        }
-        self._writer.write_table(pa.table(columns, schema=SCHEMA))
-        self._rows += len(block) * views
+    def write(self, block: Sequence[Probe], seen: Compared) -> None:
+        """Add n probes with their views (n, V)."""
+        self._table(block, seen, self._layout.cells)
+
+    def write_round(self, block: Sequence[Probe], found: Round) -> None:
+        """Add one round of a search on some probes of a block."""
+        images = [block[place] for place in found.images]
+        self._table(images, found.seen, self._layout.searched)
 
     def close(self) -> SampleFile:
         """Finish the file and say what it is."""
@@ -105,16 +99,66 @@ class SampleWriter:
             sha256=self._sink.sha256.hexdigest(), size_bytes=self._sink.size, n_rows=self._rows
         )
 
-    def _parameters(self, n: int) -> dict[str, list[object]]:
-        """The columns that name the cell, repeated for n probes."""
-        named = [dict([cell.parameter]) for cell in self._cells]
-        shifts = [row.get("shift_px") or (None, None) for row in named]
-        columns: dict[str, list[object]] = {
-            "family": ["identity", *(str(cell.family) for cell in self._cells)],
-            "cell": [-1, *range(len(self._cells))],
-            "shift_x_px": [None, *(shift[0] for shift in shifts)],
-            "shift_y_px": [None, *(shift[1] for shift in shifts)],
-            "angle_deg": [None, *(row.get("angle_deg") for row in named)],
-            "zoom": [None, *(row.get("zoom") for row in named)],
+    def _table(self, block: Sequence[Probe], seen: Compared, cells: Sequence[CellSpec]) -> None:
+        n, views = len(block), len(seen.views)
+        labels = np.array([probe.label for probe in block])
+        unlabelled = np.repeat(labels < 0, views)
+        columns = {
+            "probe": _repeated([probe.name for probe in block], views),
+            "label": pa.array(np.repeat(labels, views), pa.int32(), mask=unlabelled),
+            "group": _repeated([probe.group or None for probe in block], views),
+            **_parameters(seen.views, cells, n),
+            "predicted": seen.predicted.ravel(),
+            "predicted_probability": seen.predicted_probability.ravel(),
+            "reference_probability": seen.reference_probability.ravel(),
+            "margin": seen.margin.ravel(),
+            "logit_drift": seen.logit_drift.ravel(),
+            "flip": seen.flip.ravel(),
+            "tie": seen.tie.ravel(),
+            "correct": pa.array(seen.correct.ravel(), pa.bool_(), mask=unlabelled),
+            "fill_share": seen.fill.ravel(),
         }
-        return {name: values * n for name, values in columns.items()}
+        table = pa.table(columns, schema=SCHEMA)
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._rows += table.num_rows
+
+
+def search_views(cells: Sequence[CellSpec], places: NDArray[np.intp]) -> tuple[ViewSpec, ...]:
+    """The views of one round of a search: the identity, then the cells at `places`."""
+    identity = ViewSpec("reference", None, -1, Layout(()).references[0].motion, 0)
+    return (
+        identity,
+        *(
+            ViewSpec("search", cells[place].family, int(place), cells[place].motion, 0)
+            for place in places
+        ),
+    )
+
+
+def _repeated(values: list[str | None], times: int) -> pa.Array:
+    """Each value `times` times, without making Python objects of them."""
+    places = pa.array(np.repeat(np.arange(len(values)), times))
+    return pa.array(values, pa.string()).take(places)
+
+
+def _parameters(
+    views: Sequence[ViewSpec], cells: Sequence[CellSpec], n: int
+) -> dict[str, pa.Array]:
+    """The columns that name the view, repeated for n probes."""
+    named: list[dict[str, Any]] = [
+        dict(cells[view.cell].parameters) if view.cell >= 0 else {} for view in views
+    ]
+    shifts = [row.get("shift_px") or (None, None) for row in named]
+    columns: dict[str, tuple[list[Any], pa.DataType]] = {
+        "role": ([view.role for view in views], pa.string()),
+        "family": ([str(view.family or "identity") for view in views], pa.string()),
+        "cell": ([view.cell for view in views], pa.int32()),
+        "shift_x_px": ([shift[0] for shift in shifts], pa.float64()),
+        "shift_y_px": ([shift[1] for shift in shifts], pa.float64()),
+        "angle_deg": ([row.get("angle_deg") for row in named], pa.float64()),
+        "zoom": ([row.get("zoom") for row in named], pa.float64()),
+    }
+    order = pa.array(np.tile(np.arange(len(views)), n))
+    return {
+        name: pa.array(values, kind).take(order) for name, (values, kind) in columns.items()
+    }

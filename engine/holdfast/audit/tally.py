@@ -1,169 +1,160 @@
-"""Per-image scores of all blocks, and the measurements and cells made of them."""
+"""What is kept of all images so far: per image a few numbers, per cell a few counts."""
 
-from collections.abc import Sequence
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.families import CellSpec
-from holdfast.metrics import OrbitScores
-from holdfast.records.plan import Family
-from holdfast.records.result import (
-    Cell,
-    Measurement,
-    Outcome,
-    RotationCell,
-    ScaleCell,
-    TranslationCell,
-)
-from holdfast.stats import Interval, clopper_pearson, mean_interval
+from holdfast.audit.comparing import Compared
+from holdfast.audit.per_image import PerImage, per_image
+from holdfast.audit.searching import Searched
+from holdfast.audit.sweeps import sweeps_of
+from holdfast.families import Layout
+from holdfast.records.families import Family
 
-__all__ = ["Tally"]
+__all__ = ["CellCounts", "ControlCounts", "Numbers", "Tally"]
 
-_CELL_RECORDS: dict[Family, Any] = {
-    Family.translation: TranslationCell,
-    Family.rotation: RotationCell,
-    Family.scale: ScaleCell,
-}
-_NO_LABELS = "the images have no labels"
-_LEFT_OUT = "the plan leaves this family out"
+
+@dataclass(frozen=True)
+class Numbers:
+    """All images' numbers of one measurement, with their place among all images."""
+
+    values: NDArray[np.float64]
+    images: NDArray[np.intp]
+    step: float | None
+
+
+@dataclass
+class CellCounts:
+    """Sums over images, one entry per cell, (m,); `correct` over the labelled images."""
+
+    flips: NDArray[np.int64]
+    ties: NDArray[np.int64]
+    correct: NDArray[np.int64]
+    drift: NDArray[np.float64]
+    logit_drift: NDArray[np.float64]
+    fill: NDArray[np.float64]
+
+
+@dataclass
+class ControlCounts:
+    """Sums over the images with controls, one entry per control.
+
+    Attributes:
+        flips: images whose control flips.
+        only_cell: its cell flips and the control does not.
+        only_control: the control flips and its cell does not.
+    """
+
+    flips: NDArray[np.int64]
+    only_cell: NDArray[np.int64]
+    only_control: NDArray[np.int64]
+    n_images: int = 0
 
 
 @dataclass
 class Tally:
-    """Collects blocks; one row per image, one column per cell. A few bytes per view."""
+    """Collects blocks; a few dozen bytes per image and one per family and image more."""
 
-    cells: Sequence[CellSpec]
-    confidence: float
-    _blocks: list[OrbitScores] = field(default_factory=list)
+    layout: Layout
+    n_images: int = 0
     _labels: list[NDArray[np.int64]] = field(default_factory=list)
-    _fill: list[NDArray[np.float32]] = field(default_factory=list)
+    _groups: list[str] = field(default_factory=list)
+    _numbers: dict[str, list[PerImage]] = field(default_factory=lambda: defaultdict(list))
+    _starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _failures: dict[Family, list[NDArray[np.bool_]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def __post_init__(self) -> None:
+        """Start all sums at zero."""
+        m, k = len(self.layout.cells), len(self.layout.controls)
+        zero, real = (lambda n: np.zeros(n, np.int64)), (lambda n: np.zeros(n, np.float64))
+        self.sweeps = sweeps_of(self.layout)
+        self.cells = CellCounts(zero(m), zero(m), zero(m), real(m), real(m), real(m))
+        self.controls = ControlCounts(zero(k), zero(k), zero(k))
+        self._control_cells = np.array([view.cell for view in self.layout.controls], np.intp)
 
     def add(
-        self, scores: OrbitScores, labels: NDArray[np.int64], fill: NDArray[np.float32]
-    ) -> None:
-        """Add n images: their scores, labels (n,) and fill shares (n, m)."""
-        self._blocks.append(scores)
+        self, seen: Compared, labels: NDArray[np.int64], groups: tuple[str, ...] = ()
+    ) -> dict[str, PerImage]:
+        """Add n images; returns their numbers, which a sequential test goes on with."""
+        numbers = dict(per_image(seen, labels, self.layout, self.sweeps))
+        self._keep(numbers)
+        self._count(seen)
+        first = len(self.layout.references)
+        for family in Family:
+            columns = [place + first for place in self.layout.places(family)]
+            if columns:
+                self._failures[family].append(seen.flip[:, columns])
         self._labels.append(labels)
-        self._fill.append(fill)
+        self._groups += groups or ("",) * len(labels)
+        self.n_images += len(labels)
+        return numbers
 
-    @property
-    def n_images(self) -> int:
-        """Images so far."""
-        return sum(len(labels) for labels in self._labels)
+    def add_search(self, found: Searched, labels: NDArray[np.int64]) -> dict[str, PerImage]:
+        """Add what the search found for the images that `add` took last."""
+        start = self.n_images
+        self.n_images -= len(labels)
+        numbers = dict(found.per_image(labels))
+        self._keep(numbers)
+        self.n_images = start
+        return numbers
 
     @property
     def labels(self) -> NDArray[np.int64]:
         """Labels of all images, -1 for none."""
         return np.concatenate(self._labels)
 
-    def column(self, name: str) -> NDArray[Any]:
-        """All images' values of one field of `OrbitScores`."""
-        return np.concatenate([getattr(block, name) for block in self._blocks])
-
     @property
-    def fill(self) -> NDArray[np.float32]:
-        """Fill shares (n, m)."""
-        return np.concatenate(self._fill)
+    def groups(self) -> NDArray[np.str_]:
+        """Groups of all images, empty for none."""
+        return np.array(self._groups, np.str_)
 
-    def measurements(self) -> tuple[Measurement, ...]:
-        """Every measurement of the catalogue, in its order."""
-        labelled = self.labels >= 0
-        right = self.column("correct_reference")[labelled]
-        rows = [self._measured("accuracy", 1.0 - right, good=True)]
-        for family in Family:
-            rows += self._family(family, labelled, right)
-        return tuple(rows)
-
-    def cell_records(self) -> tuple[Cell, ...]:
-        """One record per cell, in the order of the families."""
-        labelled = self.labels >= 0
-        flip, tie, drift = self.column("flip"), self.column("tie"), self.column("drift")
-        correct, fill = self.column("correct")[labelled], self.fill
-        return tuple(
-            self._cell(
-                spec,
-                flip[:, place],
-                drift=float(drift[:, place].mean(dtype=np.float64)),
-                ties=int(tie[:, place].sum()),
-                accuracy=float(correct[:, place].mean()) if labelled.any() else None,
-                fill_share=float(fill[:, place].mean(dtype=np.float64)),
-            )
-            for place, spec in enumerate(self.cells)
-        )
-
-    def _cell(self, spec: CellSpec, flip: NDArray[np.bool_], **rest: Any) -> Cell:  # noqa: ANN401
-        flips, n = int(flip.sum()), len(flip)
-        low, high = clopper_pearson(flips, n, self.confidence)
-        name, value = spec.parameter
-        record: Cell = _CELL_RECORDS[spec.family](
-            **{name: value},
-            outcome=Outcome.measured,
-            consistency=1.0 - flips / n,
-            consistency_low=1.0 - high,
-            consistency_high=1.0 - low,
-            n_images=n,
-            **rest,
-        )
-        return record
-
-    def _family(
-        self, family: Family, labelled: NDArray[np.bool_], right: NDArray[np.bool_]
-    ) -> list[Measurement]:
-        places = [place for place, spec in enumerate(self.cells) if spec.family is family]
-        names = ("consistency", "worst_case", "drift", "accuracy", "robust_accuracy")
-        if not places:
-            return [self._absent(f"{family}.{name}", _LEFT_OUT) for name in names]
-        flip = self.column("flip")[:, places]
-        drift = self.column("drift")[:, places]
-        correct = self.column("correct")[labelled][:, places]
-        step = 1.0 / len(places)
-        bad = {
-            "consistency": flip.mean(axis=1),
-            "worst_case": flip.any(axis=1),
-            "drift": drift.mean(axis=1, dtype=np.float64),
-            "accuracy": 1.0 - correct.mean(axis=1),
-            "robust_accuracy": ~(correct.all(axis=1) & right),
-        }
-        return [
-            self._measured(
-                f"{family}.{name}",
-                bad[name],
-                good=name != "drift",
-                step=None if name == "drift" else step,
-            )
-            for name in names
+    def numbers(self, measurement: str) -> Numbers | None:
+        """All images' numbers of a measurement, None where it applies to no image."""
+        blocks = self._numbers.get(measurement)
+        if not blocks:
+            return None
+        starts = self._starts[measurement]
+        places = [
+            start + np.flatnonzero(block.applies)
+            for start, block in zip(starts, blocks, strict=True)
         ]
-
-    def _measured(
-        self, name: str, bad: NDArray[Any], *, good: bool, step: float | None = None
-    ) -> Measurement:
-        """A measurement of per-image bad rates; `good`: report one minus their mean."""
-        if len(bad) == 0:
-            return self._absent(name, _NO_LABELS)
-        interval = mean_interval(np.asarray(bad, np.float64), self.confidence, step=step)
-        shown: Interval = interval.flipped() if good else interval
-        return Measurement(
-            id=name,
-            outcome=Outcome.measured,
-            value=shown.value,
-            low=shown.low,
-            high=shown.high,
-            n_images=len(bad),
-            unit=_unit(name),
+        return Numbers(
+            np.concatenate([block.values for block in blocks]),
+            np.concatenate(places),
+            blocks[0].step,
         )
 
-    def _absent(self, name: str, sentence: str) -> Measurement:
-        return Measurement(
-            id=name,
-            outcome=Outcome.not_applicable,
-            n_images=self.n_images,
-            unit=_unit(name),
-            sentence=sentence,
+    def flips(self, family: Family) -> NDArray[np.bool_]:
+        """All images' flips in the cells of a family, (n, m)."""
+        return np.concatenate(self._failures[family])
+
+    def _keep(self, numbers: dict[str, PerImage]) -> None:
+        for name, block in numbers.items():
+            self._numbers[name].append(block)
+            self._starts[name].append(self.n_images)
+
+    def _count(self, seen: Compared) -> None:
+        first = len(self.layout.references)
+        cells = slice(first, len(self.layout.plain))
+        self.cells.flips += seen.flip[:, cells].sum(axis=0)
+        self.cells.ties += seen.tie[:, cells].sum(axis=0)
+        self.cells.correct += seen.correct[:, cells].sum(axis=0)
+        self.cells.drift += seen.drift[:, cells].sum(axis=0, dtype=np.float64)
+        self.cells.logit_drift += np.nan_to_num(seen.logit_drift[:, cells]).sum(
+            axis=0, dtype=np.float64
         )
+        self.cells.fill += seen.fill[:, cells].sum(axis=0, dtype=np.float64)
+        if len(seen.views) > len(self.layout.plain):
+            self._count_controls(seen, first)
 
-
-def _unit(name: str) -> str:
-    return "probability" if name.endswith(".drift") else "share"
+    def _count_controls(self, seen: Compared, first: int) -> None:
+        still = seen.flip[:, len(self.layout.plain) :]
+        moved = seen.flip[:, self._control_cells + first]
+        self.controls.flips += still.sum(axis=0)
+        self.controls.only_cell += (moved & ~still).sum(axis=0)
+        self.controls.only_control += (still & ~moved).sum(axis=0)
+        self.controls.n_images += len(still)

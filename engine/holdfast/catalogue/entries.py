@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from holdfast.records.plan import Family
+from holdfast.records.families import MAIN_FAMILIES, Family
 
 __all__ = ["CATALOGUE", "Entry", "find"]
 
@@ -126,7 +126,7 @@ CATALOGUE: tuple[Entry, ...] = (
         read="The base line: a model that is wrong but steady is not good.",
         source="top-1 accuracy",
     ),
-    *(entry for family in Family for entry in _family(family)),
+    *(entry for family in MAIN_FAMILIES for entry in _family(family)),
 )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from holdfast.records.cells import Cell
 from holdfast.records.model import Head, ModelCard
 from holdfast.records.result import (
-    Cell,
     Finding,
     FindingSeverity,
     Measurement,

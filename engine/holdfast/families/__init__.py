@@ -1,6 +1,16 @@
 """The families: pre-registered lists of transforms, their defaults, and their cells."""
 
-from holdfast.families.cells import CellSpec, cells_of
+from holdfast.families.cells import CellSpec, Control, cells_of, searched
 from holdfast.families.defaults import resolve
+from holdfast.families.layout import Layout, ViewSpec, layout_of
 
-__all__ = ["CellSpec", "cells_of", "resolve"]
+__all__ = [
+    "CellSpec",
+    "Control",
+    "Layout",
+    "ViewSpec",
+    "cells_of",
+    "layout_of",
+    "resolve",
+    "searched",
+]

@@ -1,8 +1,9 @@
 """The decision: an assertion passes only if the whole interval satisfies it."""
 
 from holdfast.records.base import digest
+from holdfast.records.outcome import Outcome
 from holdfast.records.policy import Assertion, Decision, GatePolicy, Judgement, Level, Verdict
-from holdfast.records.result import AuditResult, FindingSeverity, Measurement, Outcome
+from holdfast.records.result import AuditResult, FindingSeverity, Measurement
 
 __all__ = ["judge"]
 

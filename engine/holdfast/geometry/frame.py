@@ -45,6 +45,13 @@ class Frame:
     crop: Size
     resize: int | Size | None
 
+    @property
+    def smallest_canvas(self) -> Size:
+        """No image has a canvas with a smaller side than this."""
+        if self.resize is None:
+            return self.canvas_size(self.crop)
+        return self.resize if isinstance(self.resize, tuple) else (self.resize, self.resize)
+
     def canvas_size(self, image: Size) -> Size:
         """Size of the canvas of an image of size `image`.
 

@@ -29,6 +29,11 @@ class NpzProbes:
     labels: tuple[int, ...]
     class_names: tuple[str, ...] = ()
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Arrays name no groups."""
+        return ("",) * len(self.names)
+
     def content(self, index: int) -> bytes:
         """The pixels of image `index`."""
         return bytes(self.images[index].tobytes())

@@ -24,6 +24,10 @@ class ProbeSet(Protocol):
         """Class indices, -1 where there is none."""
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """The group that the user put each image in, empty for none."""
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of their indices; empty when the data do not tell."""
 

@@ -1,4 +1,5 @@
-"""Probes in a zip: ImageFolder layout, or flat with an optional `labels.csv` (file,label)."""
+"""Probes in a zip: ImageFolder layout, or flat with an optional `labels.csv`
+(file,label and perhaps group)."""
 
 import zipfile
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class ZipProbes:
     members: tuple[zipfile.ZipInfo, ...]
     names: tuple[str, ...]
     labels: tuple[int, ...]
+    groups: tuple[str, ...]
     class_names: tuple[str, ...]
 
     def content(self, index: int) -> bytes:
@@ -53,14 +55,16 @@ def read_zip(archive: zipfile.ZipFile) -> ZipProbes:
     label_member = table.pop(LABELS_NAME, None)
     images = tuple(table)
     classes: tuple[str, ...] = ()
+    groups = ("",) * len(images)
     if label_member is not None:
-        labels = read_labels(read_member(archive, label_member), images)
+        told = read_labels(read_member(archive, label_member), images)
+        labels, groups = told.labels, told.groups
     elif all("/" in name for name in images):
         classes = tuple(sorted({name.split("/", 1)[0] for name in images}))
         labels = tuple(classes.index(name.split("/", 1)[0]) for name in images)
     else:
         labels = (UNLABELLED,) * len(images)
-    return ZipProbes(archive, tuple(table.values()), images, labels, classes)
+    return ZipProbes(archive, tuple(table.values()), images, labels, groups, classes)
 
 
 def _without_root(names: list[str]) -> list[str]:

@@ -6,25 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from holdfast.records.base import Record
+from holdfast.records.families import Families
 
-__all__ = [
-    "AuditPlan",
-    "ChannelOrder",
-    "Families",
-    "Family",
-    "InputSpec",
-    "Preset",
-    "RotationFamily",
-    "ScaleFamily",
-    "TranslationFamily",
-]
+__all__ = ["AuditPlan", "ChannelOrder", "InputSpec", "Preset"]
 
 Side = Annotated[int, Field(ge=2, le=4096)]
 Finite = Annotated[float, Field(ge=-1e6, le=1e6)]
-ShiftPx = tuple[Annotated[int, Field(ge=-4096, le=4096)], Annotated[int, Field(ge=-4096, le=4096)]]
-AngleDeg = Annotated[float, Field(ge=-360, le=360)]
-Zoom = Annotated[float, Field(ge=0.1, le=10)]
-_MAX_CELLS = 2000
 
 
 class Preset(StrEnum):
@@ -53,14 +40,6 @@ class ChannelOrder(StrEnum):
     bgr = "bgr"
 
 
-class Family(StrEnum):
-    """A pre-registered list of transforms of one kind."""
-
-    translation = "translation"
-    rotation = "rotation"
-    scale = "scale"
-
-
 class InputSpec(Record):
     """How an image becomes model input: x = (pixel * scale - mean) / std, per channel.
 
@@ -86,60 +65,13 @@ class InputSpec(Record):
         return self
 
 
-def _check_cells(cells: tuple[object, ...], identity: object) -> None:
-    """The identity is the reference, not a cell; a cell that stands twice would count twice."""
-    if identity in cells:
-        raise ValueError("the identity is the reference and cannot be a cell")
-    if len(set(cells)) != len(cells):
-        raise ValueError("every cell may stand only once")
-
-
-class TranslationFamily(Record):
-    """Whole-pixel shifts `[dx, dy]`; the content moves right and down. No interpolation."""
-
-    shifts_px: Annotated[tuple[ShiftPx, ...], Field(max_length=_MAX_CELLS)]
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "TranslationFamily":
-        _check_cells(self.shifts_px, (0, 0))
-        return self
-
-
-class RotationFamily(Record):
-    """Rotations about the centre of the crop, degrees, counter-clockwise as displayed."""
-
-    angles_deg: Annotated[tuple[AngleDeg, ...], Field(max_length=_MAX_CELLS)]
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "RotationFamily":
-        _check_cells(self.angles_deg, 0.0)
-        return self
-
-
-class ScaleFamily(Record):
-    """Zooms about the centre of the crop; above 1 the content grows. Antialiased below 1."""
-
-    zooms: Annotated[tuple[Zoom, ...], Field(max_length=_MAX_CELLS)]
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "ScaleFamily":
-        _check_cells(self.zooms, 1.0)
-        return self
-
-
-class Families(Record):
-    """The lists to audit. A family left out takes its default list, an empty list leaves it out."""
-
-    translation: TranslationFamily | None = None
-    rotation: RotationFamily | None = None
-    scale: ScaleFamily | None = None
-
-
 class AuditPlan(Record):
     """What is asked. In a result every `None` has been replaced by what was really used.
 
     `limit` is the largest number of probes, taken from the front of the seeded order; `confidence`
-    is the two-sided level of every interval.
+    is the two-sided level of every interval. `controls` is the number of probes on which the
+    controls run too (the same resampling or the same lost content without the motion); 0 turns them
+    off. With a policy an audit stops when every assertion is decided, unless `full` is set.
     """
 
     schema_version: Literal["1"] = "1"
@@ -149,3 +81,5 @@ class AuditPlan(Record):
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    controls: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    full: bool = False

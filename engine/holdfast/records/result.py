@@ -11,47 +11,32 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from holdfast.records.base import Record
+from holdfast.records.cells import Cell, Share
+from holdfast.records.detail import GroupNumbers, Name, ResultCurve, SequentialEvidence
+from holdfast.records.families import Family
 from holdfast.records.model import ModelCard, OutputKind
-from holdfast.records.plan import AuditPlan, ShiftPx
+from holdfast.records.outcome import Outcome
+from holdfast.records.plan import AuditPlan
 
 __all__ = [
     "AuditResult",
-    "Cell",
     "Example",
     "Finding",
     "FindingSeverity",
     "Measurement",
     "MovedView",
     "Normalisation",
-    "Outcome",
     "ProbeSummary",
     "Provenance",
-    "RotationCell",
     "SampleFile",
     "SandboxLevel",
-    "ScaleCell",
     "SkippedProbe",
     "Thumbnail",
-    "TranslationCell",
 ]
 
-Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(max_length=400)]
-Name = Annotated[str, Field(max_length=80)]
 MAX_THUMBNAIL_BYTES = 12_000
-
-
-class Outcome(StrEnum):
-    """Why a number is there or not. Absence is never 0, -1 or NaN."""
-
-    measured = "measured"
-    not_applicable = "not_applicable"
-    """The question makes no sense here, for example accuracy without labels."""
-    not_supported = "not_supported"
-    """This version cannot measure it."""
-    error = "error"
-    """It was tried and went wrong."""
 
 
 class Measurement(Record):
@@ -75,44 +60,6 @@ class Measurement(Record):
         elif numbers != [None, None, None] or not self.sentence:
             raise ValueError("a measurement that is not measured has a sentence and no numbers")
         return self
-
-
-class _CellNumbers(Record):
-    """What every cell holds. `accuracy` is None without labels; `ties` are not counted as flips."""
-
-    outcome: Outcome
-    consistency: Share
-    consistency_low: Share
-    consistency_high: Share
-    accuracy: Share | None
-    drift: Share
-    fill_share: Share
-    ties: Annotated[int, Field(ge=0)]
-    n_images: Annotated[int, Field(ge=1)]
-
-
-class TranslationCell(_CellNumbers):
-    """One whole-pixel shift."""
-
-    family: Literal["translation"] = "translation"
-    shift_px: ShiftPx
-
-
-class RotationCell(_CellNumbers):
-    """One angle."""
-
-    family: Literal["rotation"] = "rotation"
-    angle_deg: float
-
-
-class ScaleCell(_CellNumbers):
-    """One zoom."""
-
-    family: Literal["scale"] = "scale"
-    zoom: float
-
-
-Cell = Annotated[TranslationCell | RotationCell | ScaleCell, Field(discriminator="family")]
 
 
 class FindingSeverity(StrEnum):
@@ -164,10 +111,11 @@ class Example(Record):
 
     probe: Text
     label: int | None
-    family: Literal["translation", "rotation", "scale"]
-    shift_px: ShiftPx | None = None
+    family: Family
+    shift_px: tuple[float, float] | None = None
     angle_deg: float | None = None
     zoom: float | None = None
+    exact: str | None = None
     before: MovedView
     after: MovedView
 
@@ -236,6 +184,8 @@ class Provenance(Record):
     normalisation: Normalisation
     output_kind: OutputKind
     interval_method: Text
+    noise_floor: float
+    """Largest relative difference between two runs on the same views; below the tie tolerance."""
     device: Name
     threads: int
     versions: dict[str, Name]
@@ -257,3 +207,6 @@ class AuditResult(Record):
     findings: tuple[Finding, ...]
     examples: tuple[Example, ...] = Field(max_length=12)
     samples: SampleFile
+    curves: tuple[ResultCurve, ...] = ()
+    groups: tuple[GroupNumbers, ...] = ()
+    sequential: SequentialEvidence | None = None

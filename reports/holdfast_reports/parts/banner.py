@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from holdfast.records.plan import Family
+from holdfast.records.families import MAIN_FAMILIES
 from holdfast.records.policy import Decision
 from holdfast.records.result import FindingSeverity
 from holdfast_reports.parts.reading import Reading
@@ -52,7 +52,7 @@ def _alert(reading: Reading) -> str:
 def _weakest(reading: Reading) -> str:
     seen = [
         (numbers.value, family)
-        for family in Family
+        for family in MAIN_FAMILIES
         if (numbers := reading.numbers(f"{family}.consistency")) is not None
     ]
     if not seen:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final, Literal
 
-from holdfast.records.plan import Family
-from holdfast.records.result import Cell, RotationCell, TranslationCell
+from holdfast.records.cells import Cell, RotationCell, TranslationCell
+from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.shapes import Curve, CurvePoint
 from holdfast_reports.words import angle, count, number, percent, short_share, zoom
@@ -77,8 +77,8 @@ def limits(reading: Reading, family: Family) -> tuple[float, ...]:
 
 def axis_from(reading: Reading) -> float:
     """Where the axis of all curves of a report begins: one for all, so that they compare by eye."""
-    lowest = [stop.low for family in Family for stop in stops(reading.cells(family))]
-    lowest += [limit for family in Family for limit in limits(reading, family)]
+    lowest = [stop.low for family in MAIN_FAMILIES for stop in stops(reading.cells(family))]
+    lowest += [limit for family in MAIN_FAMILIES for limit in limits(reading, family)]
     return max(start for start in AXIS_STARTS if start == 0 or start < min(lowest, default=0))
 
 

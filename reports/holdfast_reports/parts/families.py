@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from holdfast.records.plan import Family
-from holdfast.records.result import TranslationCell
+from holdfast.records.cells import TranslationCell
+from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast_reports.parts.curves import curve, seen, stops
 from holdfast_reports.parts.headlines import scope
 from holdfast_reports.parts.heat import heat_map
@@ -23,7 +23,7 @@ _HOW: Final = {
 
 def families(reading: Reading) -> tuple[FamilyView, ...]:
     """Translation, rotation, scale; one that was not audited says why."""
-    return tuple(_family(reading, family) for family in Family)
+    return tuple(_family(reading, family) for family in MAIN_FAMILIES)
 
 
 def _family(reading: Reading, family: Family) -> FamilyView:

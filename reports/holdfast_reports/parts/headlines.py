@@ -1,9 +1,9 @@
 """The three numbers on top, in words that need no glossary."""
 
 from holdfast.catalogue import find
-from holdfast.records.plan import Family
+from holdfast.records.cells import Cell, RotationCell, ScaleCell, TranslationCell
+from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast.records.policy import Level
-from holdfast.records.result import Cell, RotationCell, ScaleCell, TranslationCell
 from holdfast_reports.parts.banner import STATUS
 from holdfast_reports.parts.bars import bar, limit_words
 from holdfast_reports.parts.reading import Reading
@@ -26,7 +26,7 @@ __all__ = ["headlines", "scope"]
 
 def headlines(reading: Reading) -> tuple[Headline, ...]:
     """One card per family, measured or not."""
-    return tuple(_headline(reading, family) for family in Family)
+    return tuple(_headline(reading, family) for family in MAIN_FAMILIES)
 
 
 def _headline(reading: Reading, family: Family) -> Headline:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from typing import Final
 
-from holdfast.records.result import TranslationCell
+from holdfast.records.cells import TranslationCell
 from holdfast_reports.shapes import HeatCell, HeatMap, Table
 from holdfast_reports.words import count, share, short_share, signed
 

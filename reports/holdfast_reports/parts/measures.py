@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from holdfast.records.plan import Family
+from holdfast.records.families import MAIN_FAMILIES
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.shapes import Measure, MeasureCell
 from holdfast_reports.words import interval, share, text, title
@@ -36,7 +36,7 @@ def measures(reading: Reading) -> tuple[Measure, ...]:
         Measure(
             title=heading,
             meaning=_MEANINGS[kind],
-            cells=tuple(measure_cell(reading, f"{family}.{kind}") for family in Family),
+            cells=tuple(measure_cell(reading, f"{family}.{kind}") for family in MAIN_FAMILIES),
         )
         for kind, heading in _TITLES.items()
     )

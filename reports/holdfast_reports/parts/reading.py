@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from holdfast.records.plan import Family
+from holdfast.records.cells import Cell
+from holdfast.records.families import Family
 from holdfast.records.policy import Judgement, Verdict
-from holdfast.records.result import AuditResult, Cell, Measurement
+from holdfast.records.result import AuditResult, Measurement
 
 __all__ = ["Numbers", "Reading"]
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from holdfast.records.plan import Family
-from holdfast.records.result import Cell
+from holdfast.records.cells import Cell
+from holdfast.records.families import Family
 from holdfast_reports.parts.curves import Stop
 from holdfast_reports.shapes import Table
 from holdfast_reports.words import cell_label, interval, number, share

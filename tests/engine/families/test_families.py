@@ -5,7 +5,7 @@ import pytest
 from holdfast.families import cells_of, resolve
 from holdfast.families.defaults import ROTATION, SCALE, SMALL_TRANSLATION, TRANSLATION
 from holdfast.geometry import Frame, Rotation, Shift, Zoom
-from holdfast.records.plan import Families, RotationFamily, ScaleFamily, TranslationFamily
+from holdfast.records.families import Families, RotationFamily, ScaleFamily, TranslationFamily
 
 LARGE, SMALL = Frame((224, 224), None), Frame((28, 28), None)
 

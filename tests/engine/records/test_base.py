@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from holdfast.errors import ERRORS, HoldfastError, clean
 from holdfast.records.base import canonical_json, digest, read_record
+from holdfast.records.outcome import Outcome
 from holdfast.records.plan import AuditPlan
-from holdfast.records.result import Measurement, Outcome, Thumbnail
+from holdfast.records.result import Measurement, Thumbnail
 
 
 @pytest.mark.parametrize(

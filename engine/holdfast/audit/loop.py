@@ -1,0 +1,144 @@
+"""The measuring loop: block by block through the model, into the tally and the per-sample file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.audit.canvases import CanvasReader, Probe
+from holdfast.audit.comparing import Compared, compare_scores
+from holdfast.audit.constant import ReferenceWatch
+from holdfast.audit.examples import WorstExamples
+from holdfast.audit.prepare import Setup, check_labels
+from holdfast.audit.samples import SampleWriter, search_views
+from holdfast.audit.searching import SpatialSearch
+from holdfast.audit.stopping import Stopping
+from holdfast.audit.tally import Tally
+from holdfast.audit.views import ViewRunner
+from holdfast.families import ViewSpec
+from holdfast.metrics import Degeneracy
+from holdfast.records.job import Progress
+from holdfast.records.plan import AuditPlan
+
+__all__ = ["Loop"]
+
+_BLOCK_BYTES = 32 << 20
+_CANVAS_BYTES = 256 << 20
+_MAX_BLOCK = 64
+_SEQUENTIAL_BLOCK = 16
+
+
+@dataclass
+class Loop:
+    """What goes through all images, and what it fills."""
+
+    plan: AuditPlan
+    reader: CanvasReader
+    runner: ViewRunner
+    setup: Setup
+    tally: Tally
+    writer: SampleWriter
+    worst: WorstExamples
+    stopping: Stopping | None
+    on_progress: Callable[[Progress], None]
+
+    def __post_init__(self) -> None:
+        """Count what lies ahead."""
+        layout = self.tally.layout
+        self._watch = ReferenceWatch(self.setup.tolerance, self.setup.kind)
+        self._search = SpatialSearch(layout.searched) if layout.searched else None
+        self.canvas_sizes: set[tuple[int, int]] = set()
+        images = len(self.reader.order)
+        with_controls = min(images, self.plan.controls)
+        per_image = len(layout.plain) + len(layout.searched)
+        self._total = images * per_image + with_controls * len(layout.controls)
+        self.done = 0
+
+    @property
+    def degeneracy(self) -> Degeneracy | None:
+        """Why the model's numbers mean nothing, if they do."""
+        return self._watch.degeneracy(self.tally.labels)
+
+    def measure(self, canvas_bytes: int) -> None:
+        """Go through the probes in blocks whose scores and canvases stay small."""
+        layout = self.tally.layout
+        score_bytes = 4 * len(layout.views(controls=True)) * self.setup.n_scores
+        fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
+        largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
+        for places, block in self.reader.blocks(max(1, min(largest, fitting))):
+            if block:
+                self._block(block, with_controls=places <= self.plan.controls)
+            if self.stopping is not None and self.stopping.decided:
+                return
+
+    def _block(self, block: Sequence[Probe], *, with_controls: bool) -> None:
+        labels = np.array([probe.label for probe in block], np.int64)
+        check_labels(labels, self.setup.n_classes)
+        seen = self._look(block, self.tally.layout.views(controls=with_controls), labels)
+        numbers = self.tally.add(seen, labels, tuple(probe.group for probe in block))
+        self.worst.offer(block, seen)
+        self.writer.write(block, seen)
+        if self._search is not None:
+            found = self._search.search(seen.correct[:, 0], self._ask(block, labels))
+            for each in found.rounds:
+                self.writer.write_round(block, each)
+            numbers |= self.tally.add_search(found, labels)
+        if self.stopping is not None:
+            self.stopping.take(len(block), numbers)
+
+    def _look(
+        self, block: Sequence[Probe], views: Sequence[ViewSpec], labels: NDArray[np.int64]
+    ) -> Compared:
+        """Run the views of a block and compare them; the reference scores are watched."""
+        raw = self._scores(block, views)
+        self._watch.add(raw[:, 0])
+        return self._compared(raw, block, views, labels)
+
+    def _ask(
+        self, block: Sequence[Probe], labels: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.intp], NDArray[np.intp]], Compared]:
+        cells = self.tally.layout.searched
+
+        def ask(images: NDArray[np.intp], places: NDArray[np.intp]) -> Compared:
+            views, part = search_views(cells, places), [block[image] for image in images]
+            return self._compared(self._scores(part, views), part, views, labels[images])
+
+        return ask
+
+    def _compared(
+        self,
+        raw: NDArray[np.float32],
+        block: Sequence[Probe],
+        views: Sequence[ViewSpec],
+        labels: NDArray[np.int64],
+    ) -> Compared:
+        setup, fill = self.setup, self._fill_shares(block, views)
+        return compare_scores(raw, views, labels, setup.kind, setup.tolerance, fill)
+
+    def _scores(self, block: Sequence[Probe], views: Sequence[ViewSpec]) -> NDArray[np.float32]:
+        """Scores (n, V, k); views of another size go through the model on their own."""
+        sizes = np.array([view.enlarge for view in views])
+        raw = np.empty((len(block), len(views), self.setup.n_scores), np.float32)
+        for enlarge in np.unique(sizes):
+            places = np.flatnonzero(sizes == enlarge)
+            runner = self.runner if enlarge == 1 else self.runner.enlarged(int(enlarge))
+            motions = [views[place].motion for place in places]
+            raw[:, places] = runner.scores(block, motions, self.setup.feed, self._tell)
+        return raw
+
+    def _tell(self, views: int) -> None:
+        self.done += views
+        total = max(self._total, self.done)
+        self.on_progress(Progress(stage="measuring", done=self.done, total=total))
+
+    def _fill_shares(
+        self, block: Sequence[Probe], views: Sequence[ViewSpec]
+    ) -> NDArray[np.float32]:
+        rows: dict[tuple[int, int], list[float]] = {}
+        sizes = [(probe.canvas.shape[0], probe.canvas.shape[1]) for probe in block]
+        for size in set(sizes):
+            window = self.reader.frame.window(size)
+            rows[size] = [view.motion.fill_share(size, window) for view in views]
+        self.canvas_sizes |= set(sizes)
+        return np.array([rows[size] for size in sizes], np.float32)
