@@ -49,7 +49,19 @@ class OutputKind(StrEnum):
     """What the scores of a classifier are."""
 
     logits = "logits"
+    """One score per class; the largest is the answer."""
     probabilities = "probabilities"
+    """Logits after softmax: each row sums to one."""
+    binary_logit = "binary_logit"
+    """One score per image: class 1 above 0, class 0 otherwise."""
+    binary_probability = "binary_probability"
+    """A binary logit after the sigmoid: class 1 above 0.5."""
+    multilabel_logits = "multilabel_logits"
+    """One independent score per label: the answer is the set of labels above 0."""
+    multilabel_probabilities = "multilabel_probabilities"
+    """Multi-label logits after the sigmoid: the answer is the set of labels above 0.5."""
+    labels = "labels"
+    """The class index alone; there are no scores, so no probability, no margin and no tie."""
 
 
 class Head(StrEnum):
