@@ -51,6 +51,7 @@ class Audit(Protocol):
         limits: ChildLimits,
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
+        policy: GatePolicy | None,
     ) -> AuditOutput: ...
 
 
@@ -114,6 +115,7 @@ class _Shard:
             limits=settings.child_limits(),
             on_progress=lease.note,
             cancelled=lease.must_stop,
+            policy=self._policy(),
         )
 
     def _file(self, sha256: str) -> Path:
@@ -144,9 +146,12 @@ class _Shard:
         self._end("audit done", commit)
 
     def _judge(self, result: AuditResult, judge: Judge) -> Verdict | None:
-        if self.order.policy is None:
-            return None
-        return judge(result, GatePolicy.model_validate_json(self.order.policy))
+        policy = self._policy()
+        return None if policy is None else judge(result, policy)
+
+    def _policy(self) -> GatePolicy | None:
+        asked = self.order.policy
+        return None if asked is None else GatePolicy.model_validate_json(asked)
 
     def _refused(self, error: HoldfastError, lease: Lease) -> None:
         if lease.lost:

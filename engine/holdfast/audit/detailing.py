@@ -14,7 +14,7 @@ from holdfast.metrics import first_flip_radius, stride_phase_index, survival, wo
 from holdfast.records.detail import CurvePoint, GroupNumbers, ResultCurve
 from holdfast.records.families import Family
 
-__all__ = ["curves", "groups"]
+__all__ = ["certificate", "curves", "groups"]
 
 _MAX_POINTS = 40
 _MIN_GROUP = 5
@@ -56,6 +56,28 @@ def groups(
         (*_grouped(tally, estimator, "group", name, inside),) for name, inside in named.items()
     )
     return tuple(row for part in (*rows, *more) for row in part)
+
+
+def certificate(tally: Tally) -> tuple[int, int] | None:
+    """Largest r whose every shift with |dx|, |dy| <= r is in the list, and how many images hold.
+
+    Enumerating all whole-pixel shifts is a proof for this border rule (science reference, 2.9).
+    """
+    places = tally.layout.places(Family.translation)
+    at = {tally.layout.cells[place].value("shift_px"): i for i, place in enumerate(places)}
+    reach = 0
+    while all(shift in at for shift in _ring(reach + 1)):
+        reach += 1
+    if reach == 0:
+        return None
+    inside = [at[shift] for r in range(1, reach + 1) for shift in _ring(r)]
+    return reach, int((~tally.flips(Family.translation)[:, inside].any(axis=1)).sum())
+
+
+def _ring(r: int) -> list[tuple[int, int]]:
+    """All shifts whose larger side is r."""
+    span = range(-r, r + 1)
+    return [(dx, dy) for dx in span for dy in span if max(abs(dx), abs(dy)) == r]
 
 
 def _grouped(

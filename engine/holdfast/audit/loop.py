@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from holdfast.audit.canvases import CanvasReader, Probe
 from holdfast.audit.comparing import Compared, compare_scores
-from holdfast.audit.constant import ReferenceWatch
 from holdfast.audit.examples import WorstExamples
 from holdfast.audit.prepare import Setup, check_labels
 from holdfast.audit.samples import SampleWriter, search_views
@@ -17,7 +16,7 @@ from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.audit.views import ViewRunner
 from holdfast.families import ViewSpec
-from holdfast.metrics import Degeneracy
+from holdfast.metrics import Degeneracy, DegenerateWatch
 from holdfast.records.job import Progress
 from holdfast.records.plan import AuditPlan
 
@@ -46,7 +45,7 @@ class Loop:
     def __post_init__(self) -> None:
         """Count what lies ahead."""
         layout = self.tally.layout
-        self._watch = ReferenceWatch(self.setup.tolerance, self.setup.kind)
+        self._watch = DegenerateWatch(self.setup.kind, self.setup.tolerance)
         self._search = SpatialSearch(layout.searched) if layout.searched else None
         self.canvas_sizes: set[tuple[int, int]] = set()
         images = len(self.reader.order)
@@ -56,9 +55,9 @@ class Loop:
         self.done = 0
 
     @property
-    def degeneracy(self) -> Degeneracy | None:
+    def degeneracies(self) -> tuple[Degeneracy, ...]:
         """Why the model's numbers mean nothing, if they do."""
-        return self._watch.degeneracy(self.tally.labels)
+        return self._watch.found()
 
     def measure(self, canvas_bytes: int) -> None:
         """Go through the probes in blocks whose scores and canvases stay small."""
@@ -66,16 +65,21 @@ class Loop:
         score_bytes = 4 * len(layout.views(controls=True)) * self.setup.n_scores
         fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
         largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
-        for places, block in self.reader.blocks(max(1, min(largest, fitting))):
+        start = 0
+        for stop, block in self.reader.blocks(max(1, min(largest, fitting))):
             if block:
-                self._block(block, with_controls=places <= self.plan.controls)
+                self._block(block, with_controls=start < self.plan.controls)
+            start = stop
             if self.stopping is not None and self.stopping.decided:
                 return
 
     def _block(self, block: Sequence[Probe], *, with_controls: bool) -> None:
         labels = np.array([probe.label for probe in block], np.int64)
         check_labels(labels, self.setup.n_classes)
-        seen = self._look(block, self.tally.layout.views(controls=with_controls), labels)
+        views = self.tally.layout.views(controls=with_controls)
+        raw = self._scores(block, views)
+        self._watch.add(raw[:, 0], labels)
+        seen = self._compared(raw, block, views, labels)
         numbers = self.tally.add(seen, labels, tuple(probe.group for probe in block))
         self.worst.offer(block, seen)
         self.writer.write(block, seen)
@@ -86,14 +90,6 @@ class Loop:
             numbers |= self.tally.add_search(found, labels)
         if self.stopping is not None:
             self.stopping.take(len(block), numbers)
-
-    def _look(
-        self, block: Sequence[Probe], views: Sequence[ViewSpec], labels: NDArray[np.int64]
-    ) -> Compared:
-        """Run the views of a block and compare them; the reference scores are watched."""
-        raw = self._scores(block, views)
-        self._watch.add(raw[:, 0])
-        return self._compared(raw, block, views, labels)
 
     def _ask(
         self, block: Sequence[Probe], labels: NDArray[np.int64]

@@ -11,14 +11,20 @@ from holdfast.audit.canvases import Probe
 from holdfast.audit.views import ViewRunner
 from holdfast.errors import HoldfastError
 from holdfast.geometry import IDENTITY
-from holdfast.metrics.labels import probabilities, tie_tolerance
+from holdfast.metrics import (
+    class_count,
+    correct_answers,
+    guess_kind,
+    has_scores,
+    probabilities,
+    read_scores,
+    tie_tolerance,
+)
 from holdfast.records.model import ModelCard, OutputKind
-from holdfast.records.plan import InputSpec, Preset
+from holdfast.records.plan import AuditPlan, Preset
 from holdfast.runtimes.feed import Feed, candidates, feed_for
 
 __all__ = ["Choice", "Setup", "prepare"]
-
-_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -32,41 +38,56 @@ class Choice:
 
 @dataclass(frozen=True)
 class Setup:
-    """What was found out before the first measurement."""
+    """What was found out before the first measurement.
+
+    Attributes:
+        n_scores: scores per image.
+        n_classes: classes or labels; None for a model that gives labels only.
+        noise_floor: largest difference between two runs on the same views, relative to the largest
+            score; up to `tolerance`.
+    """
 
     feed: Feed
     how: Literal["given", "most_accurate"]
     tried: tuple[Choice, ...]
     kind: OutputKind
-    n_classes: int
+    n_scores: int
+    n_classes: int | None
     tolerance: float
+    noise_floor: float
 
 
-def prepare(runner: ViewRunner, card: ModelCard, spec: InputSpec, probes: Sequence[Probe]) -> Setup:
+def prepare(
+    runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]
+) -> Setup:
     """Run the model on a few dozen unmoved probes.
 
     Raises:
         HoldfastError: `preset_needed`, `nondeterministic`, or what the model refuses.
     """
-    tolerance = tie_tolerance(card.arithmetic)
+    tolerance, spec = tie_tolerance(card.arithmetic), plan.input
+    declared = plan.output_kind or card.output_kind
     if spec.preset is Preset.auto:
-        feed, tried = _most_accurate(runner, card, probes)
+        feed, tried = _most_accurate(runner, card, declared, probes)
     else:
         feed, tried = feed_for(spec, card.channels), ()
     scores = _reference(runner, probes, feed)
-    _check_steady(scores, _reference(runner, probes, feed), tolerance)
+    floor = _noise_floor(scores, _reference(runner, probes, feed), tolerance)
+    kind = _fitting(declared, scores)
     return Setup(
         feed=feed,
         how="most_accurate" if tried else "given",
         tried=tried,
-        kind=card.output_kind or _kind_of(scores),
-        n_classes=scores.shape[-1],
+        kind=kind,
+        n_scores=scores.shape[-1],
+        n_classes=class_count(kind, scores.shape[-1]),
         tolerance=tolerance,
+        noise_floor=floor,
     )
 
 
 def _most_accurate(
-    runner: ViewRunner, card: ModelCard, probes: Sequence[Probe]
+    runner: ViewRunner, card: ModelCard, declared: OutputKind | None, probes: Sequence[Probe]
 ) -> tuple[Feed, tuple[Choice, ...]]:
     labelled = [probe for probe in probes if probe.label >= 0]
     if not labelled:
@@ -79,7 +100,7 @@ def _most_accurate(
             if error.code != "nonfinite_output":  # a wrong scale may well overflow
                 raise
             continue
-        ranked.append((*_fit(scores, labelled, card.output_kind), feed))
+        ranked.append((*_fit(scores, labelled, _fitting(declared, scores)), feed))
     if not ranked:
         raise HoldfastError("nonfinite_output")
     best = max(ranked, key=lambda row: row[:2])
@@ -88,19 +109,20 @@ def _most_accurate(
 
 
 def _fit(
-    scores: NDArray[np.float32], probes: Sequence[Probe], kind: OutputKind | None
+    scores: NDArray[np.float32], probes: Sequence[Probe], kind: OutputKind
 ) -> tuple[float, float]:
     """Accuracy, and the mean probability of the label to break ties between presets."""
-    labels = np.array([probe.label for probe in probes])
-    check_labels(labels, scores.shape[-1])
-    likely = probabilities(scores, kind or _kind_of(scores))
-    right = float((scores.argmax(axis=-1) == labels).mean())
-    return right, float(likely[np.arange(len(labels)), labels].mean())
+    labels = np.array([probe.label for probe in probes], np.int64)
+    check_labels(labels, class_count(kind, scores.shape[-1]))
+    right = float(correct_answers(read_scores(scores[:, None], kind), labels).mean())
+    if not has_scores(kind):
+        return right, 0.0
+    return right, float(probabilities(scores, kind)[np.arange(len(labels)), labels].mean())
 
 
-def check_labels(labels: NDArray[np.int64], n_classes: int) -> None:
+def check_labels(labels: NDArray[np.int64], n_classes: int | None) -> None:
     """Raise HoldfastError `labels_mismatch` when a label is no class of the model."""
-    if len(labels) and int(labels.max()) >= n_classes:
+    if n_classes is not None and len(labels) and int(labels.max()) >= n_classes:
         raise HoldfastError("labels_mismatch", label=int(labels.max()), k=n_classes)
 
 
@@ -108,16 +130,27 @@ def _reference(runner: ViewRunner, probes: Sequence[Probe], feed: Feed) -> NDArr
     return runner.scores(probes, (IDENTITY,), feed, lambda _: None)[:, 0]
 
 
-def _kind_of(scores: NDArray[np.float32]) -> OutputKind:
-    """Probabilities when every row is in [0, 1] and sums to one; decided once, on all probes."""
-    inside = scores.min() >= -_SUM_TOLERANCE and scores.max() <= 1 + _SUM_TOLERANCE
-    sums = np.abs(scores.sum(axis=-1, dtype=np.float64) - 1.0)
-    return OutputKind.probabilities if inside and sums.max() < _SUM_TOLERANCE else OutputKind.logits
+def _fitting(declared: OutputKind | None, scores: NDArray[np.float32]) -> OutputKind:
+    """The declared kind of the head, or what its scores look like.
+
+    Raises:
+        HoldfastError: `input_spec_mismatch` when so many scores cannot be of the declared kind.
+    """
+    if declared is None:
+        return guess_kind(scores)
+    single = declared in (OutputKind.binary_logit, OutputKind.binary_probability, OutputKind.labels)
+    if single != (scores.shape[-1] == 1):
+        reason = f"{scores.shape[-1]} scores per image cannot be {declared}"
+        raise HoldfastError("input_spec_mismatch", reason=reason)
+    return declared
 
 
-def _check_steady(
+def _noise_floor(
     first: NDArray[np.float32], second: NDArray[np.float32], tolerance: float
-) -> None:
+) -> float:
+    """How far apart two runs on the same views are; refuse a model that is not steady."""
     scale = max(float(np.abs(first).max()), float(np.finfo(np.float32).tiny))
-    if float(np.abs(first - second).max()) > tolerance * scale:
+    floor = float(np.abs(first - second).max()) / scale
+    if floor > tolerance:
         raise HoldfastError("nondeterministic")
+    return floor

@@ -6,7 +6,11 @@ from importlib.metadata import version
 
 from holdfast import __version__
 from holdfast.audit.canvases import CanvasReader
+from holdfast.audit.detailing import certificate, curves, groups
+from holdfast.audit.estimating import Estimator
+from holdfast.audit.measuring import cell_records, measurements
 from holdfast.audit.prepare import Setup
+from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.diagnose import Seen, findings
 from holdfast.geometry import Frame
@@ -23,7 +27,8 @@ from holdfast.records.result import (
     SampleFile,
     SandboxLevel,
 )
-from holdfast.stats.intervals import METHOD
+from holdfast.metrics import Degeneracy
+from holdfast.stats import ANYTIME_METHOD, METHOD
 
 __all__ = ["Gathered", "Origin", "assemble"]
 
@@ -57,7 +62,8 @@ class Gathered:
     reader: CanvasReader
     canvas_sizes: frozenset[tuple[int, int]]
     tally: Tally
-    constant: bool
+    stopping: Stopping | None
+    degeneracies: tuple[Degeneracy, ...]
     examples: tuple[Example, ...]
     samples: SampleFile
     started_at: str
@@ -70,27 +76,34 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
     model = card.model_copy(update={"n_classes": setup.n_classes, "output_kind": setup.kind})
     normalisation = _normalisation(setup)
     probes = _summary(gathered.reader, tally, setup.n_classes)
-    measurements, cells = tally.measurements(), tally.cell_records()
+    stopping = gathered.stopping
+    estimator = Estimator(plan.confidence, anytime=stopping is not None)
+    measured, cells = measurements(tally, estimator), cell_records(tally, estimator)
     seen = Seen(
         model=model,
         normalisation=normalisation,
         tried=tuple((str(c.preset), c.accuracy, c.n_images) for c in setup.tried),
         probes=probes,
-        measurements=measurements,
+        measurements=measured,
         cells=cells,
         sandbox=origin.sandbox,
-        constant=gathered.constant,
+        degenerate=tuple(str(reason) for reason in gathered.degeneracies),
+        certificate=certificate(tally),
+        stopped=stopping is not None and stopping.decided and tally.n_images < len(gathered.reader.order),
     )
     return AuditResult(
         plan=plan,
         provenance=_provenance(plan, model, origin, gathered, normalisation),
         model=model,
         probes=probes,
-        measurements=measurements,
+        measurements=measured,
         cells=cells,
         findings=findings(seen),
         examples=gathered.examples,
         samples=gathered.samples,
+        curves=curves(tally, estimator),
+        groups=groups(tally, estimator, probes.class_names),
+        sequential=stopping.evidence(len(gathered.reader.order)) if stopping else None,
     )
 
 
@@ -114,7 +127,9 @@ def _provenance(
         crop_px=gathered.frame.crop,
         normalisation=normalisation,
         output_kind=gathered.setup.kind,
-        interval_method=f"{100 * plan.confidence:g}% two-sided. {METHOD}",
+        interval_method=f"{100 * plan.confidence:g}% two-sided. "
+        + (ANYTIME_METHOD if gathered.stopping else METHOD),
+        noise_floor=gathered.setup.noise_floor,
         device="cpu",
         threads=origin.threads,
         versions={"python": platform.python_version()} | {n: version(n) for n in _LIBRARIES},
@@ -136,7 +151,7 @@ def _normalisation(setup: Setup) -> Normalisation:
     )
 
 
-def _summary(reader: CanvasReader, tally: Tally, n_classes: int) -> ProbeSummary:
+def _summary(reader: CanvasReader, tally: Tally, n_classes: int | None) -> ProbeSummary:
     names = reader.probes.class_names
     return ProbeSummary(
         n_given=len(reader.order),
@@ -148,9 +163,5 @@ def _summary(reader: CanvasReader, tally: Tally, n_classes: int) -> ProbeSummary
 
 
 def _family_digests(families: Families) -> dict[str, str]:
-    named = {
-        "translation": families.translation,
-        "rotation": families.rotation,
-        "scale": families.scale,
-    }
+    named = {name: getattr(families, name) for name in Families.model_fields}
     return {name: digest(family) for name, family in named.items() if family is not None}

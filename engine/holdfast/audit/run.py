@@ -64,7 +64,7 @@ def audit(
     runner = ViewRunner(model, frame, plan.input.fill)
     on_progress(Progress(stage="probing", done=0, total=0))
     first = _first(reader)
-    setup = prepare(runner, model.card, plan.input, first)
+    setup = prepare(runner, model.card, plan, first)
     resolved = plan.model_copy(update={"families": families})
     loop = Loop(
         plan=resolved,
@@ -86,7 +86,7 @@ def audit(
         canvas_sizes=frozenset(loop.canvas_sizes),
         tally=loop.tally,
         stopping=loop.stopping,
-        degeneracy=loop.degeneracy,
+        degeneracies=loop.degeneracies,
         examples=loop.worst.records(reader, runner),
         samples=loop.writer.close(),
         started_at=started_at,

@@ -1,6 +1,6 @@
 """Each function asks one question of what was seen and answers with a finding or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.records.cells import Cell
@@ -19,11 +19,19 @@ __all__ = ["Seen", "findings"]
 _MUCH_FILL = 0.05
 _NEAR_CHANCE = 0.1
 _STEADY = 0.9
+_EXPLAINED = 0.8
+_SOME_FLIPS = 0.02
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the questions look at. `constant`: all images gave the same scores."""
+    """What the questions look at.
+
+    Attributes:
+        degenerate: reasons why the model's numbers mean nothing.
+        certificate: reach in px of the exhaustive shifts, and images that hold under all of them.
+        stopped: the audit ended before the last image because everything was decided.
+    """
 
     model: ModelCard
     normalisation: Normalisation
@@ -32,7 +40,9 @@ class Seen:
     measurements: tuple[Measurement, ...]
     cells: tuple[Cell, ...]
     sandbox: SandboxLevel
-    constant: bool
+    degenerate: tuple[str, ...]
+    certificate: tuple[int, int] | None
+    stopped: bool
 
     def value(self, measurement_id: str) -> float | None:
         """The value of a measurement, None where it was not measured."""
@@ -44,19 +54,97 @@ class Seen:
 
 def findings(seen: Seen) -> tuple[Finding, ...]:
     """All findings, the gravest first."""
-    found = [finding for ask in _QUESTIONS if (finding := ask(seen)) is not None]
+    found = [finding for ask in _QUESTIONS for finding in _listed(ask(seen))]
     rank = [FindingSeverity.error, FindingSeverity.warning, FindingSeverity.info]
     return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))
 
 
-def _constant(seen: Seen) -> Finding | None:
-    if not seen.constant:
+def _listed(found: Finding | Iterable[Finding] | None) -> tuple[Finding, ...]:
+    if found is None:
+        return ()
+    return (found,) if isinstance(found, Finding) else tuple(found)
+
+
+_DEGENERATE = {
+    "constant": "The model gives the same scores for every image; its consistency means nothing.",
+    "nonfinite": "The model gives scores that are not finite.",
+    "undecided": "For at least half of the images the best classes tie; the answer is their order.",
+    "one_answer": "The model gives one answer to nearly every image, although their labels differ.",
+}
+
+
+def _degenerate(seen: Seen) -> Iterator[Finding]:
+    for reason in seen.degenerate:
+        yield Finding(
+            id=f"{reason}_model",
+            severity=FindingSeverity.error,
+            sentence=_DEGENERATE[reason],
+            hint="Check the weights and the input preset.",
+        )
+
+
+def _causes(seen: Seen) -> Iterator[Finding]:
+    """Whether the same resampling, or the same lost content, flips as much without the motion."""
+    for family in dict.fromkeys(cell.family for cell in seen.cells):
+        cells = [cell for cell in seen.cells if cell.family == family]
+        for kind, name, words, hint in _CONTROLS:
+            pairs = [
+                (control.flip_rate, control.flip_rate + control.excess_flip_rate)
+                for cell in cells
+                for control in cell.controls
+                if control.kind == kind
+            ]
+            still, moved = (sum(each) for each in zip(*pairs, strict=True)) if pairs else (0, 0)
+            if pairs and moved >= _SOME_FLIPS * len(pairs) and still >= _EXPLAINED * moved:
+                yield Finding(
+                    id=f"{family}.{name}",
+                    severity=FindingSeverity.warning,
+                    sentence=f"This is {words}, not geometry: without the {family} the control "
+                    f"flips {still / len(pairs):.1%} of the views, with it {moved / len(pairs):.1%}"
+                    " flip.",
+                    hint=hint,
+                )
+
+
+_CONTROLS = (
+    (
+        "blur",
+        "resampling",
+        "resampling",
+        "The model depends on the finest detail, which any interpolation blurs; compare exact "
+        "quarter turns (families.lattice).",
+    ),
+    (
+        "occlusion",
+        "content_loss",
+        "lost content",
+        "Give larger originals (input.resize), or judge the motions that lose less.",
+    ),
+)
+
+
+def _certificate(seen: Seen) -> Finding | None:
+    if seen.certificate is None:
+        return None
+    reach_px, held = seen.certificate
+    n = seen.probes.n_used
+    return Finding(
+        id="translation.certificate",
+        severity=FindingSeverity.info,
+        sentence=f"Every whole-pixel shift up to {reach_px} px was tried: {held} of {n} images "
+        "keep their answer under all of them, which for these images is a proof over that list.",
+    )
+
+
+def _stopped(seen: Seen) -> Finding | None:
+    if not seen.stopped:
         return None
     return Finding(
-        id="constant_model",
-        severity=FindingSeverity.error,
-        sentence="The model gives the same scores for every image; its consistency means nothing.",
-        hint="Check the weights and the input preset.",
+        id="stopped_early",
+        severity=FindingSeverity.info,
+        sentence=f"Every assertion was decided after {seen.probes.n_used} of "
+        f"{seen.probes.n_given} images; the intervals hold wherever the audit stops.",
+        hint="--full measures all images.",
     )
 
 
@@ -149,13 +237,16 @@ def _sandbox(seen: Seen) -> Finding | None:
     )
 
 
-_QUESTIONS: tuple[Callable[[Seen], Finding | None], ...] = (
-    _constant,
+_QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
+    _degenerate,
     _near_chance,
+    _causes,
     _flatten_head,
     _skipped,
     _sandbox,
     _chosen_preset,
     _much_fill,
     _ties,
+    _certificate,
+    _stopped,
 )

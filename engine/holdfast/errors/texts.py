@@ -203,6 +203,10 @@ ERRORS: dict[str, ErrorText] = {
         "The input description does not fit the model: {reason}.",
         "Run `holdfast inspect` on the model and correct --input, --crop or holdfast.yaml.",
     ),
+    "canvas_too_small": _refused(
+        "The canvas of {has} px (height x width) is too small to leave nothing to fill.",
+        "Set input.resize to {needs} or more, use smaller motions, or choose border: fill.",
+    ),
     "preset_needed": _refused(
         "There are no labels to find out how the model wants its pixel values.",
         "Say it: --input imagenet, unit, byte, symmetric or caffe.",

@@ -2,7 +2,14 @@
 
 from holdfast.metrics.degenerate import Degeneracy, DegenerateWatch, degeneracies
 from holdfast.metrics.drift import LogitDrift, mean_absolute_change, relative_logit_drift
-from holdfast.metrics.heads import class_count, guess_kind, has_scores
+from holdfast.metrics.heads import (
+    MULTILABEL,
+    class_count,
+    guess_kind,
+    has_scores,
+    logits,
+    probabilities,
+)
 from holdfast.metrics.labels import Readout, read_scores
 from holdfast.metrics.multilabel import answer_codes, label_agreement
 from holdfast.metrics.orbit import (
@@ -16,6 +23,7 @@ from holdfast.metrics.orbit import (
     worst_of_k,
 )
 from holdfast.metrics.per_group import Group, by_group
+from holdfast.metrics.readout import tie_tolerance
 from holdfast.metrics.scores import OrbitScores, correct_answers, orbit_scores, settled
 from holdfast.metrics.stride_phase import (
     effective_period,
@@ -26,6 +34,7 @@ from holdfast.metrics.sweep import first_flip_radius, flip_probability, survival
 from holdfast.metrics.ties import TIE_SHARE_LIMIT, tie_share, too_many_ties
 
 __all__ = [
+    "MULTILABEL",
     "TIE_SHARE_LIMIT",
     "Degeneracy",
     "DegenerateWatch",
@@ -46,10 +55,12 @@ __all__ = [
     "guess_kind",
     "has_scores",
     "label_agreement",
+    "logits",
     "mean_absolute_change",
     "modal_consistency",
     "orbit_scores",
     "pair_consistency",
+    "probabilities",
     "read_scores",
     "reference_consistency",
     "relative_logit_drift",
@@ -59,6 +70,7 @@ __all__ = [
     "stride_phase_index",
     "survival",
     "tie_share",
+    "tie_tolerance",
     "too_many_ties",
     "top5_distance",
     "worst_case",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from holdfast.records.base import Record
 from holdfast.records.plan import AuditPlan
+from holdfast.records.policy import GatePolicy
 
 __all__ = [
     "AuditJob",
@@ -51,6 +52,7 @@ class AuditJob(_Job):
     probes_sha256: str
     samples_fd: int
     plan: AuditPlan
+    policy: GatePolicy | None = None
 
 
 class InspectJob(_Job):

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from holdfast.records.base import Record
 from holdfast.records.families import Families
+from holdfast.records.model import OutputKind
 
 __all__ = ["AuditPlan", "ChannelOrder", "InputSpec", "Preset"]
 
@@ -83,3 +84,5 @@ class AuditPlan(Record):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     controls: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     full: bool = False
+    output_kind: OutputKind | None = None
+    """What the scores are, where they do not tell: multi-label logits look like any logits."""

@@ -57,6 +57,7 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
             model,
             probes,
             job.plan,
+            policy=job.policy,
             origin=origin,
             samples=samples,
             on_progress=lambda progress: tell(progress.model_dump()),

@@ -26,6 +26,7 @@ from holdfast.records.job import (
 )
 from holdfast.records.model import ModelCard
 from holdfast.records.plan import AuditPlan
+from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
 from holdfast.sandbox.process import Child
 
@@ -56,6 +57,7 @@ def run_audit(
     limits: ChildLimits,
     on_progress: Callable[[Progress], None],
     cancelled: Callable[[], bool],
+    policy: GatePolicy | None = None,
 ) -> AuditOutput:
     """Audit one model on one set of probes in one locked child. Blocks.
 
@@ -69,6 +71,7 @@ def run_audit(
         limits: bounds of the child.
         on_progress: called in this thread, often; must be quick.
         cancelled: asked about twice a second; True ends the child.
+        policy: with it the audit stops when every assertion is decided, unless `plan.full`.
 
     Raises:
         HoldfastError: the model or data are refused, a limit was met, `cancelled`, or `protocol`.
@@ -86,6 +89,7 @@ def run_audit(
                 probes_sha256=_sha256(probes_fd),
                 samples_fd=samples_fd,
                 plan=plan,
+                policy=policy,
             )
             Child(job, on_progress, cancelled).run()
         return _checked(job, _record(result_fd), _content(samples_fd))
