@@ -9,7 +9,8 @@ Convention:
 """
 
 from holdfast.geometry.frame import Frame, Window, frame_for
-from holdfast.geometry.motions import IDENTITY, Motion, Rotation, Shift, Zoom
+from holdfast.geometry.motions import IDENTITY, Rotation, Shift, Zoom
+from holdfast.geometry.protocol import Motion
 
 __all__ = [
     "IDENTITY",
