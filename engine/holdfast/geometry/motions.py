@@ -5,7 +5,7 @@ A view is written as float32 in pixel units, 0 to 255, and is never rounded agai
 
 from dataclasses import dataclass
 
-from holdfast.geometry.frame import Size, Window
+from holdfast.geometry.frame import Size, Window, overlap
 from holdfast.geometry.protocol import Canvas, View
 from holdfast.geometry.shrink import shrink, shrink_fill_share
 from holdfast.geometry.warp import view_to_canvas, warp, warp_fill_share
@@ -22,8 +22,8 @@ class Shift:
 
     def view(self, canvas: Canvas, window: Window, fill: int, out: View) -> None:
         """Write the shifted view; see `Motion.view`."""
-        rows, from_row = _overlap(window.top - self.dy, window.height, canvas.shape[0])
-        columns, from_column = _overlap(window.left - self.dx, window.width, canvas.shape[1])
+        rows, from_row = overlap(window.top - self.dy, window.height, canvas.shape[0])
+        columns, from_column = overlap(window.left - self.dx, window.width, canvas.shape[1])
         whole = rows == slice(0, window.height) and columns == slice(0, window.width)
         if not whole:
             out.fill(fill)
@@ -31,8 +31,8 @@ class Shift:
 
     def fill_share(self, canvas: Size, window: Window) -> float:
         """See `Motion.fill_share`."""
-        rows, _ = _overlap(window.top - self.dy, window.height, canvas[0])
-        columns, _ = _overlap(window.left - self.dx, window.width, canvas[1])
+        rows, _ = overlap(window.top - self.dy, window.height, canvas[0])
+        columns, _ = overlap(window.left - self.dx, window.width, canvas[1])
         kept = int(rows.stop - rows.start) * int(columns.stop - columns.start)
         return 1.0 - kept / (window.height * window.width)
 
@@ -74,10 +74,3 @@ class Zoom:
         if self.zoom < 1:
             return shrink_fill_share(canvas, window, self.zoom)
         return warp_fill_share(canvas, window, 0.0, self.zoom)
-
-
-def _overlap(start: int, length: int, available: int) -> tuple[slice, slice]:
-    """Where a run of `length` from `start` meets 0..available: in the run, and in the source."""
-    first, last = max(start, 0), min(start + length, available)
-    last = max(last, first)
-    return slice(first - start, last - start), slice(first, last)

@@ -25,6 +25,9 @@ class Motion(Protocol):
     def fill_share(self, canvas: Size, window: Window) -> float:
         """Share of the view, 0 to 1, that the canvas cannot give."""
 
+    def __hash__(self) -> int:
+        """Equal motions are one key: what depends on the frame alone is computed once."""
+
 
 @lru_cache(maxsize=128)
 def coverage(motion: Motion, canvas: Size, window: Window) -> NDArray[np.float32]:
@@ -35,7 +38,7 @@ def coverage(motion: Motion, canvas: Size, window: Window) -> NDArray[np.float32
     levels = [np.empty((window.height, window.width, 1), np.float32) for _ in range(2)]
     for level, out in enumerate(levels):
         motion.view(np.full((*canvas, 1), level, np.uint8), window, 0, out)
-    seen = np.clip(levels[1] - levels[0], 0.0, 1.0)[..., 0]
+    seen: View = np.clip(levels[1] - levels[0], 0.0, 1.0)[..., 0]
     seen.flags.writeable = False
     return seen
 

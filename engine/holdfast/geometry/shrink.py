@@ -32,6 +32,7 @@ def shrink(
     zoom: float,
     fill: int,
     out: View,
+    *,
     shift_px: tuple[float, float] = (0.0, 0.0),
 ) -> None:
     """Write the view of `canvas` (h, w, c), content scaled by `zoom`, into `out` (H, W, c).
@@ -56,9 +57,7 @@ def shrink(
 def shrink_fill_share(canvas: Size, window: Window, zoom: float) -> float:
     """Share of the view's weight that falls outside the canvas, 0 to 1."""
     rows, columns = shrink_operators(canvas, window, zoom)
-    inside = float(
-        rows.weights.sum(dtype=np.float64) * columns.weights.sum(dtype=np.float64)
-    )
+    inside = float(rows.weights.sum(dtype=np.float64) * columns.weights.sum(dtype=np.float64))
     return min(1.0, max(0.0, 1.0 - inside / (window.height * window.width)))
 
 
@@ -75,7 +74,7 @@ def shrink_operators(
 
 
 def triangle(
-    at: NDArray[np.float64], reach: float
+    at: NDArray[np.floating], reach: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Pixels around `at` (...,) and their weights, (..., taps) each; weights sum to 1.
 
@@ -90,9 +89,7 @@ def triangle(
     return source, weight
 
 
-def _operator(
-    available: int, length: int, centre: float, zoom: float, shift_px: float
-) -> Operator:
+def _operator(available: int, length: int, centre: float, zoom: float, shift_px: float) -> Operator:
     """Row i holds the triangle around where output pixel i comes from."""
     at = centre + (np.arange(length) - (length - 1) / 2 - shift_px) / zoom
     source, weight = triangle(at, max(1.0, 1.0 / zoom))

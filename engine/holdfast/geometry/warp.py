@@ -31,7 +31,9 @@ cv2.setNumThreads(1)
 def view_to_canvas(
     window: Window, angle_deg: float, zoom: float, shift_px: tuple[float, float] = (0.0, 0.0)
 ) -> Matrix:
-    """Where each pixel of the view comes from, when content turns and grows, then shifts; read-only.
+    """Where each pixel of the view comes from, when content turns and grows, then shifts.
+
+    Read-only, because it is kept.
 
     Args:
         window: the crop; its centre is the fixed point of turning and growing.
