@@ -6,7 +6,7 @@ from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard
 from holdfast.records.plan import InputSpec
 
-__all__ = ["Frame", "Size", "Window", "frame_for"]
+__all__ = ["Frame", "Size", "Window", "frame_for", "overlap"]
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -31,6 +31,15 @@ class Window:
     def centre(self) -> tuple[float, float]:
         """Coordinates (x, y) of the crop's centre on the canvas, pixel centres being whole."""
         return self.left + (self.width - 1) / 2, self.top + (self.height - 1) / 2
+
+    def grown(self, margin_px: int) -> "Window":
+        """The window with `margin_px` more on each side, about the same centre."""
+        return Window(
+            self.top - margin_px,
+            self.left - margin_px,
+            self.height + 2 * margin_px,
+            self.width + 2 * margin_px,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,13 @@ def frame_for(card: ModelCard, spec: InputSpec) -> Frame:
                 reason=f"the model takes {demanded} px (height, width), not {crop}",
             )
     return Frame(crop, spec.resize)
+
+
+def overlap(start: int, length: int, available: int) -> tuple[slice, slice]:
+    """Where a run of `length` from `start` meets 0..available: in the run, and in the source."""
+    first, last = max(start, 0), min(start + length, available)
+    last = max(last, first)
+    return slice(first - start, last - start), slice(first, last)
 
 
 def _start(canvas: int, crop: int) -> int:

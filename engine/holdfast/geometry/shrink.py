@@ -3,59 +3,100 @@
 At zoom 1 the triangle is the bilinear kernel, so the two meet without a step.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from holdfast.geometry.frame import Size, Window
+from holdfast.geometry.protocol import Canvas, View
 
-__all__ = ["shrink", "shrink_fill_share"]
+__all__ = ["Operator", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One axis: `weights` (length, stop - start) over the canvas pixels `start` to `stop`."""
+
+    start: int
+    stop: int
+    weights: "sparse.csr_array"
 
 
 def shrink(
-    canvas: NDArray[np.uint8], window: Window, zoom: float, fill: int, out: NDArray[np.float32]
+    canvas: Canvas,
+    window: Window,
+    zoom: float,
+    fill: int,
+    out: View,
+    *,
+    shift_px: tuple[float, float] = (0.0, 0.0),
 ) -> None:
-    """Write the view of `canvas` (h, w, c), content scaled by `zoom`, into `out` (H, W, c)."""
-    height, width, channels = canvas.shape
-    rows, columns = _operators((height, width), window, zoom)
-    above = np.subtract(canvas, np.float32(fill), dtype=np.float32)  # so that outside is zero
-    tall = rows @ above.reshape(height, width * channels)
-    turned = tall.reshape(window.height, width, channels).transpose(1, 0, 2)
-    wide = columns @ turned.reshape(width, window.height * channels)
-    out[...] = wide.reshape(window.width, window.height, channels).transpose(1, 0, 2)
-    out += np.float32(fill)
+    """Write the view of `canvas` (h, w, c), content scaled by `zoom`, into `out` (H, W, c).
+
+    The scaled content is then moved by `shift_px` = (dx, dy).
+    """
+    channels = canvas.shape[2]
+    size = (canvas.shape[0], canvas.shape[1])
+    rows, columns = shrink_operators(size, window, zoom, shift_px)
+    used = canvas[rows.start : rows.stop, columns.start : columns.stop]
+    above = np.subtract(used, np.float32(fill), dtype=np.float32)  # so that outside is zero
+    width = columns.stop - columns.start
+    tall = rows.weights @ above.reshape(-1, width * channels)
+    # OpenCV transposes pixels many times faster than numpy copies a transposed array.
+    turned = cv2.transpose(tall.reshape(window.height, width, channels))
+    wide = columns.weights @ turned.reshape(width, window.height * channels)
+    view = cv2.transpose(wide.reshape(window.width, window.height, channels))
+    np.add(view.reshape(out.shape), np.float32(fill), out=out)
 
 
 @lru_cache(maxsize=4096)
 def shrink_fill_share(canvas: Size, window: Window, zoom: float) -> float:
     """Share of the view's weight that falls outside the canvas, 0 to 1."""
-    rows, columns = _operators(canvas, window, zoom)
-    inside = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
+    rows, columns = shrink_operators(canvas, window, zoom)
+    inside = float(rows.weights.sum(dtype=np.float64) * columns.weights.sum(dtype=np.float64))
     return min(1.0, max(0.0, 1.0 - inside / (window.height * window.width)))
 
 
 @lru_cache(maxsize=256)
-def _operators(
-    canvas: Size, window: Window, zoom: float
-) -> tuple["sparse.csr_array", "sparse.csr_array"]:
-    centre_x, centre_y = window.centre
+def shrink_operators(
+    canvas: Size, window: Window, zoom: float, shift_px: tuple[float, float] = (0.0, 0.0)
+) -> tuple[Operator, Operator]:
+    """The operators of rows and of columns; see `shrink`."""
+    (centre_x, centre_y), (dx, dy) = window.centre, shift_px
     return (
-        _operator(canvas[0], window.height, centre_y, zoom),
-        _operator(canvas[1], window.width, centre_x, zoom),
+        _operator(canvas[0], window.height, centre_y, zoom, dy),
+        _operator(canvas[1], window.width, centre_x, zoom, dx),
     )
 
 
-def _operator(available: int, length: int, centre: float, zoom: float) -> "sparse.csr_array":
-    """(length, available): row i holds the triangle around where output pixel i comes from."""
-    at = centre + (np.arange(length) - (length - 1) / 2) / zoom
-    reach = max(1.0, 1.0 / zoom)
+def triangle(
+    at: NDArray[np.floating], reach: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels around `at` (...,) and their weights, (..., taps) each; weights sum to 1.
+
+    Args:
+        at: coordinates.
+        reach: half-width of the triangle in pixels, at least 1; 1 interpolates linearly.
+    """
     taps = np.arange(np.floor(-reach), np.ceil(reach) + 1)
-    source = np.round(at)[:, None] + taps
-    weight = np.clip(1.0 - np.abs(source - at[:, None]) / reach, 0.0, None)
-    weight /= weight.sum(axis=1, keepdims=True)  # over all taps: what is outside stays missing
+    source = np.round(at)[..., None] + taps
+    weight = np.clip(1.0 - np.abs(source - at[..., None]) / reach, 0.0, None)
+    weight /= weight.sum(axis=-1, keepdims=True)
+    return source, weight
+
+
+def _operator(available: int, length: int, centre: float, zoom: float, shift_px: float) -> Operator:
+    """Row i holds the triangle around where output pixel i comes from."""
+    at = centre + (np.arange(length) - (length - 1) / 2 - shift_px) / zoom
+    source, weight = triangle(at, max(1.0, 1.0 / zoom))
+    # Over all taps: what is outside stays missing.
     inside = (source >= 0) & (source < available) & (weight > 0)
     row = np.broadcast_to(np.arange(length)[:, None], source.shape)
-    entries = (weight[inside].astype(np.float32), (row[inside], source[inside].astype(np.int64)))
-    return sparse.csr_array(entries, shape=(length, available))
+    column = source[inside].astype(np.int64)
+    start, stop = (int(column.min()), int(column.max()) + 1) if column.size else (0, 1)
+    entries = (weight[inside].astype(np.float32), (row[inside], column - start))
+    return Operator(start, stop, sparse.csr_array(entries, shape=(length, stop - start)))
