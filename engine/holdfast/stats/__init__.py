@@ -1,5 +1,60 @@
-"""Intervals with the image as the unit."""
+"""Intervals and tests with the image as the unit."""
 
-from holdfast.stats.intervals import Interval, clopper_pearson, mean_interval
+from holdfast.stats.intervals import (
+    Interval,
+    betting_interval,
+    clopper_pearson,
+    design_effect,
+    icc,
+    mean_interval,
+    wilson,
+)
+from holdfast.stats.paired import (
+    ClusteredTest,
+    McNemar,
+    NonInferiority,
+    holm,
+    mcnemar,
+    modified_obuchowski,
+    noninferiority,
+    tango,
+)
+from holdfast.stats.ranges import failing_share_bound, images_needed
+from holdfast.stats.sequential import (
+    ConfidenceSequence,
+    Decision,
+    EProcess,
+    PairedEProcess,
+    confidence_sequence,
+    images_to_decide,
+)
+from holdfast.stats.worst_cell import WorstCell, WorstCellMethod, worst_cell
 
-__all__ = ["Interval", "clopper_pearson", "mean_interval"]
+__all__ = [
+    "ClusteredTest",
+    "ConfidenceSequence",
+    "Decision",
+    "EProcess",
+    "Interval",
+    "McNemar",
+    "NonInferiority",
+    "PairedEProcess",
+    "WorstCell",
+    "WorstCellMethod",
+    "betting_interval",
+    "clopper_pearson",
+    "confidence_sequence",
+    "design_effect",
+    "failing_share_bound",
+    "holm",
+    "icc",
+    "images_needed",
+    "images_to_decide",
+    "mcnemar",
+    "mean_interval",
+    "modified_obuchowski",
+    "noninferiority",
+    "tango",
+    "wilson",
+    "worst_cell",
+]

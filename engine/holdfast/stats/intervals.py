@@ -4,13 +4,25 @@ The views of one image are correlated: an interval that counted them as independ
 far less than it says (science reference, section 4.1).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
+from scipy.special import betaincinv, ndtri
 
-__all__ = ["METHOD", "Interval", "clopper_pearson", "mean_interval"]
+from holdfast.stats.betting import betting_interval
+
+__all__ = [
+    "METHOD",
+    "Interval",
+    "betting_interval",
+    "clopper_pearson",
+    "design_effect",
+    "icc",
+    "mean_interval",
+    "wilson",
+]
 
 METHOD = (
     "Clopper-Pearson on images; for shares per image with the effective sample size "
@@ -73,3 +85,44 @@ def mean_interval(
         effective = min(cap, mean * (1.0 - mean) / variance) if variance > 0 else float(n)
         low, high = clopper_pearson(mean * effective, effective, confidence)
     return Interval(mean, min(low, mean), max(high, mean))
+
+
+def wilson(k: float, n: float, confidence: float) -> tuple[float, float]:
+    """Score interval of a share, for display; `k` and `n` may be real (effective) numbers.
+
+    (p + z^2/2n +- z sqrt(pq/n + z^2/4n^2)) / (1 + z^2/n). Source: Wilson, JASA 22 (1927).
+    """
+    z2 = float(ndtri((1.0 + confidence) / 2.0)) ** 2
+    p = k / n
+    centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n)
+    half = math.sqrt(z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))) / (1.0 + z2 / n)
+    # At k = 0 and k = n an end is exact; rounding would leave the estimate outside.
+    low = 0.0 if k <= 0 else max(centre - half, 0.0)
+    high = 1.0 if k >= n else min(centre + half, 1.0)
+    return low, high
+
+
+def icc(x: NDArray[np.float64]) -> float | None:
+    """Correlation of the cells of one image, by analysis of variance.
+
+    (MSB - MSW) / (MSB + (m - 1) MSW); science reference, section 4.1. It lies in [-1/(m-1), 1].
+
+    Args:
+        x: scores, (n images, m cells).
+
+    Returns:
+        None where it is undefined: fewer than two images or cells, or all scores equal.
+    """
+    values = np.asarray(x, np.float64)
+    n, m = values.shape
+    if n < 2 or m < 2 or np.all(values == values[0, 0]):  # noqa: PLR2004 (two make a variance)
+        return None
+    means = values.mean(axis=1)
+    between: float = m * float(np.sum((means - means.mean()) ** 2)) / (n - 1)
+    within: float = float(np.sum((values - means[:, np.newaxis]) ** 2)) / (n * (m - 1))
+    return (between - within) / (between + (m - 1) * within)
+
+
+def design_effect(icc: float, m: int) -> float:
+    """How many correlated cells weigh as much as one independent one: 1 + (m - 1) icc."""
+    return 1.0 + (m - 1) * icc
