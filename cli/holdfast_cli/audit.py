@@ -28,6 +28,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     limit: opt.Limit = None,
     seed: opt.Seed = None,
     confidence: opt.Confidence = None,
+    full: opt.Full = False,
     output: opt.Outputs = None,
     inconclusive: opt.InconclusiveOption = None,
     fail_on: opt.FailOnOption = opt.FailOn.error,
@@ -56,7 +57,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
         model,
         data,
         find_config(config),
-        PlanOptions(input, crop, resize, limit, seed, confidence),
+        PlanOptions(input, crop, resize, limit, seed, confidence, full or None),
         inconclusive=inconclusive,
         fail_on=fail_on,
     )

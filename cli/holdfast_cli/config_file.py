@@ -28,7 +28,7 @@ _ASSERTION = {
 }
 _ASSERTIONS = {
     "type": "object",
-    "properties": {entry.id: {"$ref": "#/$defs/Assertion"} for entry in CATALOGUE},
+    "properties": {entry.id: {"$ref": "#/$defs/Assertion"} for entry in CATALOGUE if entry.gates},
     "additionalProperties": False,
 }
 # The records of the plan describe themselves as a whole; an editor shows one key at a time.

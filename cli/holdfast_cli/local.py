@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast.errors import HoldfastError
+from holdfast.gate import read_policy
 from holdfast.probes.pack import packed
 from holdfast.records.base import read_record
 from holdfast.records.job import ChildLimits, Progress
@@ -83,6 +84,7 @@ def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
             limits=limits,
             on_progress=show,
             cancelled=lambda: False,
+            policy=None if order.gate is None else read_policy(order.gate),
         )
     verdict = decided(done.result, order.gate)
     return Outcome(

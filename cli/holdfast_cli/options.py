@@ -18,6 +18,7 @@ __all__ = [
     "DataFolder",
     "FailOn",
     "FailOnOption",
+    "Full",
     "Inconclusive",
     "InconclusiveOption",
     "Input",
@@ -158,6 +159,14 @@ Confidence = Annotated[
         help="Level of every interval; 0.95 when left out.",
         rich_help_panel=_AUDIT,
         show_default=False,
+    ),
+]
+Full = Annotated[
+    bool,
+    typer.Option(
+        "--full",
+        help="Measure all images, even when the gate is decided before the last one.",
+        rich_help_panel=_AUDIT,
     ),
 ]
 Outputs = Annotated[

@@ -21,7 +21,7 @@ _MAX_BROKEN = 100
 
 @dataclass(frozen=True)
 class Probe:
-    """One decoded image: its index in the set, name, label (-1: none), group and canvas (h, w, c)."""
+    """One decoded image: index in the set, name, label (-1: none), canvas (h, w, c) and group."""
 
     index: int
     name: str

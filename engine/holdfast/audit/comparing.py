@@ -90,11 +90,21 @@ def compare_scores(
     raw: NDArray[np.float32],
     views: Sequence[ViewSpec],
     labels: NDArray[np.int64],
+    *,
     kind: OutputKind,
     tolerance: float,
     fill: NDArray[np.float32],
 ) -> Compared:
-    """Read the scores (n, V, k) of a block; views with one reference are read together."""
+    """Read the scores (n, V, k) of a block; views with one reference are read together.
+
+    Args:
+        raw: scores of n images in V views.
+        views: what each view is.
+        labels: (n,), -1 where there is none.
+        kind: of the head.
+        tolerance: relative margin up to which a change counts as a tie.
+        fill: share of each view that was filled, (n, V).
+    """
     shape = raw.shape[:2]
     columns: dict[str, NDArray[Any]] = {
         "predicted": np.empty(shape, np.int32),

@@ -52,9 +52,7 @@ def groups(
     rows = (
         (*_grouped(tally, estimator, "class", name, inside),) for name, inside in classes.items()
     )
-    more = (
-        (*_grouped(tally, estimator, "group", name, inside),) for name, inside in named.items()
-    )
+    more = ((*_grouped(tally, estimator, "group", name, inside),) for name, inside in named.items())
     return tuple(row for part in (*rows, *more) for row in part)
 
 

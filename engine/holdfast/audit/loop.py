@@ -11,7 +11,7 @@ from holdfast.audit.comparing import Compared, compare_scores
 from holdfast.audit.examples import WorstExamples
 from holdfast.audit.prepare import Setup, check_labels
 from holdfast.audit.samples import SampleWriter, search_views
-from holdfast.audit.searching import SpatialSearch
+from holdfast.audit.searching import Ask, SpatialSearch
 from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.audit.views import ViewRunner
@@ -91,13 +91,11 @@ class Loop:
         if self.stopping is not None:
             self.stopping.take(len(block), numbers)
 
-    def _ask(
-        self, block: Sequence[Probe], labels: NDArray[np.int64]
-    ) -> Callable[[NDArray[np.intp], NDArray[np.intp]], Compared]:
-        cells = self.tally.layout.searched
+    def _ask(self, block: Sequence[Probe], labels: NDArray[np.int64]) -> Ask:
+        searched = self.tally.layout.searched
 
-        def ask(images: NDArray[np.intp], places: NDArray[np.intp]) -> Compared:
-            views, part = search_views(cells, places), [block[image] for image in images]
+        def ask(images: NDArray[np.intp], cells: NDArray[np.intp]) -> Compared:
+            views, part = search_views(searched, cells), [block[image] for image in images]
             return self._compared(self._scores(part, views), part, views, labels[images])
 
         return ask
@@ -110,7 +108,9 @@ class Loop:
         labels: NDArray[np.int64],
     ) -> Compared:
         setup, fill = self.setup, self._fill_shares(block, views)
-        return compare_scores(raw, views, labels, setup.kind, setup.tolerance, fill)
+        return compare_scores(
+            raw, views, labels, kind=setup.kind, tolerance=setup.tolerance, fill=fill
+        )
 
     def _scores(self, block: Sequence[Probe], views: Sequence[ViewSpec]) -> NDArray[np.float32]:
         """Scores (n, V, k); views of another size go through the model on their own."""
@@ -119,7 +119,7 @@ class Loop:
         for enlarge in np.unique(sizes):
             places = np.flatnonzero(sizes == enlarge)
             runner = self.runner if enlarge == 1 else self.runner.enlarged(int(enlarge))
-            motions = [views[place].motion for place in places]
+            motions = [view.motion for view in views if view.enlarge == enlarge]
             raw[:, places] = runner.scores(block, motions, self.setup.feed, self._tell)
         return raw
 

@@ -6,6 +6,7 @@ from typing import Any
 from holdfast.audit.estimating import Estimator
 from holdfast.audit.per_image import FORMS, Form
 from holdfast.audit.tally import Tally
+from holdfast.metrics import TIE_SHARE_LIMIT
 from holdfast.records.cells import (
     Cell,
     CellControl,
@@ -46,7 +47,24 @@ _WHY_NOT = {
     "accuracy_drop": _NO_LABELS,
     "robust_accuracy": _NO_LABELS,
 }
-_UNITS = {"drift": "probability", "logit_drift": "ratio"}
+_OF_ANSWERS = {
+    "consistency",
+    "worst_case",
+    "pair_consistency",
+    "modal_consistency",
+    "flip_probability",
+    "excess_flip_rate",
+}
+_TOO_MANY_TIES = (
+    "in {ties:.1%} of the views two classes tie within rounding; that many ties would look like "
+    "agreement"
+)
+_UNITS = {
+    "drift": "probability",
+    "logit_drift": "ratio",
+    "excess_flip_rate": "difference",
+    "accuracy_drop": "difference",
+}
 
 
 def measurements(tally: Tally, estimator: Estimator) -> tuple[Measurement, ...]:
@@ -64,9 +82,11 @@ def measurements(tally: Tally, estimator: Estimator) -> tuple[Measurement, ...]:
 
 
 def _measured(tally: Tally, estimator: Estimator, name: str, form: Form) -> Measurement:
-    numbers = tally.numbers(name)
+    numbers, (family, _, kind) = tally.numbers(name), name.rpartition(".")
     if numbers is None or (form == "real" and len(numbers.values) < 2):  # noqa: PLR2004 - a spread
         return _absent(tally, name)
+    if kind in _OF_ANSWERS and (ties := _tie_share(tally, family)) > TIE_SHARE_LIMIT:
+        return _row(tally, name, Outcome.error, _TOO_MANY_TIES.format(ties=ties))
     interval = estimator.estimate(numbers, form)
     return Measurement(
         id=name,
@@ -88,6 +108,8 @@ def _worst_cell(tally: Tally, estimator: Estimator, family: Family) -> Measureme
     name, places = f"{family}.worst_cell", tally.layout.places(family)
     if not places:
         return _absent(tally, name)
+    if (ties := _tie_share(tally, str(family))) > TIE_SHARE_LIMIT:
+        return _row(tally, name, Outcome.error, _TOO_MANY_TIES.format(ties=ties))
     n, m = tally.n_images, len(places)
     level = 1.0 - (1.0 - estimator.confidence) / m
     flips = [int(tally.cells.flips[place]) for place in places]
@@ -111,13 +133,21 @@ def _absent(tally: Tally, name: str) -> Measurement:
         sought = family == Family.spatial and tally.layout.searched
         unlabelled = kind == "robust_accuracy" and tally.n_images
         sentence = (_NO_LABELS if unlabelled else _SEARCHED) if sought else _LEFT_OUT
+    return _row(tally, name, Outcome.not_applicable, sentence)
+
+
+def _row(tally: Tally, name: str, outcome: Outcome, sentence: str) -> Measurement:
     return Measurement(
-        id=name,
-        outcome=Outcome.not_applicable,
-        n_images=tally.n_images,
-        unit=_unit(name),
-        sentence=sentence,
+        id=name, outcome=outcome, n_images=tally.n_images, unit=_unit(name), sentence=sentence
     )
+
+
+def _tie_share(tally: Tally, family: str) -> float:
+    """Share of tied views of a family; they count as agreement, so they must be few."""
+    places = tally.layout.places(Family(family)) if family else []
+    if not places:
+        return 0.0
+    return float(tally.cells.ties[places].sum()) / (tally.n_images * len(places))
 
 
 def _unit(name: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from holdfast.audit.comparing import Compared
 from holdfast.audit.sweeps import Sweep
@@ -66,7 +66,7 @@ def per_image(
     A measurement that applies to no image of the block is left out.
     """
     labelled = labels >= 0
-    yield "accuracy", PerImage(~seen.correct[labelled, 0] + 0.0, labelled)
+    yield "accuracy", PerImage(np.asarray(~seen.correct[labelled, 0], np.float64), labelled)
     first = len(layout.references)
     for family in Family:
         places = layout.places(family)
@@ -103,10 +103,9 @@ class _Part:
     def reference(self) -> int:
         return int(self.seen.against[self.columns[0]])
 
-    def everywhere(
-        self, values: NDArray[np.floating] | NDArray[np.bool_], step: float | None = None
-    ) -> PerImage:
-        return PerImage(np.asarray(values, np.float64), np.ones(len(values), bool), step)
+    def everywhere(self, values: ArrayLike, step: float | None = None) -> PerImage:
+        numbers = np.asarray(values, np.float64)
+        return PerImage(numbers, np.ones(len(numbers), bool), step)
 
 
 def _consistency(part: _Part) -> PerImage:
@@ -168,7 +167,7 @@ def _accuracy_drop(part: _Part) -> PerImage:
 def _robust_accuracy(part: _Part) -> PerImage:
     correct = part.seen.correct[part.labelled]
     right = correct[:, part.columns].all(axis=1) & correct[:, part.reference]
-    return PerImage(~right + 0.0, part.labelled, 1.0)
+    return PerImage(np.asarray(~right, np.float64), part.labelled, 1.0)
 
 
 def _flip_probability(part: _Part, sweep: Sweep) -> PerImage:

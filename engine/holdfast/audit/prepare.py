@@ -57,9 +57,7 @@ class Setup:
     noise_floor: float
 
 
-def prepare(
-    runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]
-) -> Setup:
+def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]) -> Setup:
     """Run the model on a few dozen unmoved probes.
 
     Raises:

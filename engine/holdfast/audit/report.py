@@ -14,6 +14,7 @@ from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.diagnose import Seen, findings
 from holdfast.geometry import Frame
+from holdfast.metrics import Degeneracy
 from holdfast.records.base import digest
 from holdfast.records.families import Families
 from holdfast.records.model import ModelCard
@@ -27,7 +28,6 @@ from holdfast.records.result import (
     SampleFile,
     SandboxLevel,
 )
-from holdfast.metrics import Degeneracy
 from holdfast.stats import ANYTIME_METHOD, METHOD
 
 __all__ = ["Gathered", "Origin", "assemble"]
@@ -77,6 +77,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
     normalisation = _normalisation(setup)
     probes = _summary(gathered.reader, tally, setup.n_classes)
     stopping = gathered.stopping
+    evidence = stopping.evidence(len(gathered.reader.order)) if stopping else None
     estimator = Estimator(plan.confidence, anytime=stopping is not None)
     measured, cells = measurements(tally, estimator), cell_records(tally, estimator)
     seen = Seen(
@@ -89,7 +90,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         sandbox=origin.sandbox,
         degenerate=tuple(str(reason) for reason in gathered.degeneracies),
         certificate=certificate(tally),
-        stopped=stopping is not None and stopping.decided and tally.n_images < len(gathered.reader.order),
+        stopped=evidence is not None and evidence.stopped,
     )
     return AuditResult(
         plan=plan,
@@ -103,7 +104,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         samples=gathered.samples,
         curves=curves(tally, estimator),
         groups=groups(tally, estimator, probes.class_names),
-        sequential=stopping.evidence(len(gathered.reader.order)) if stopping else None,
+        sequential=evidence,
     )
 
 

@@ -1,4 +1,4 @@
-"""The orchestrator: prepare, measure block by block until it is decided, put the result together."""
+"""The orchestrator: prepare, measure until it is decided, and put the result together."""
 
 import time
 from collections.abc import Callable

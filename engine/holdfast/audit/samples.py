@@ -159,6 +159,4 @@ def _parameters(
         "zoom": ([row.get("zoom") for row in named], pa.float64()),
     }
     order = pa.array(np.tile(np.arange(len(views)), n))
-    return {
-        name: pa.array(values, kind).take(order) for name, (values, kind) in columns.items()
-    }
+    return {name: pa.array(values, kind).take(order) for name, (values, kind) in columns.items()}

@@ -76,12 +76,12 @@ class Searched:
         everywhere = np.ones(len(labels), bool)
         yield (
             f"{Family.spatial}.worst_case",
-            PerImage(~self.holds + 0.0, everywhere, 1.0),
+            PerImage(np.asarray(~self.holds, np.float64), everywhere, 1.0),
         )
         labelled = labels >= 0
         if labelled.any():
-            bad = ~(self.right & self.holds)[labelled]
-            yield f"{Family.spatial}.robust_accuracy", PerImage(bad + 0.0, labelled, 1.0)
+            bad = np.asarray(~(self.right & self.holds)[labelled], np.float64)
+            yield f"{Family.spatial}.robust_accuracy", PerImage(bad, labelled, 1.0)
 
 
 @dataclass

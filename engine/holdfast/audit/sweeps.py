@@ -4,6 +4,7 @@ A flip probability is a density of boundary crossings: half the step, half the n
 made of neighbours at one common distance, and that distance is reported with it.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,5 +79,5 @@ def _line(layout: Layout, family: Family, name: str, identity: float, unit: str)
 def _common_step(values: Sequence[float]) -> float | None:
     if len(values) < _MIN_VIEWS:
         return None
-    steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(values)]
     return steps[0] if max(steps) - min(steps) <= _SAME_STEP else None

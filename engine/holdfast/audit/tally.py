@@ -70,10 +70,9 @@ class Tally:
     def __post_init__(self) -> None:
         """Start all sums at zero."""
         m, k = len(self.layout.cells), len(self.layout.controls)
-        zero, real = (lambda n: np.zeros(n, np.int64)), (lambda n: np.zeros(n, np.float64))
         self.sweeps = sweeps_of(self.layout)
-        self.cells = CellCounts(zero(m), zero(m), zero(m), real(m), real(m), real(m))
-        self.controls = ControlCounts(zero(k), zero(k), zero(k))
+        self.cells = CellCounts(_zero(m), _zero(m), _zero(m), _real(m), _real(m), _real(m))
+        self.controls = ControlCounts(_zero(k), _zero(k), _zero(k))
         self._control_cells = np.array([view.cell for view in self.layout.controls], np.intp)
 
     def add(
@@ -158,3 +157,11 @@ class Tally:
         self.controls.only_cell += (moved & ~still).sum(axis=0)
         self.controls.only_control += (still & ~moved).sum(axis=0)
         self.controls.n_images += len(still)
+
+
+def _zero(n: int) -> NDArray[np.int64]:
+    return np.zeros(n, np.int64)
+
+
+def _real(n: int) -> NDArray[np.float64]:
+    return np.zeros(n, np.float64)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
-from holdfast.geometry import Frame, Motion
+from holdfast.errors import HoldfastError
+from holdfast.geometry import Frame, Motion, enlarge_nearest
 from holdfast.runtimes.feed import Feed
 from holdfast.runtimes.protocol import ModelUnderTest
 
@@ -20,9 +21,9 @@ _FLOAT_BYTES = 4
 class ViewRunner:
     """Takes views from canvases into one reused buffer and asks the model batch by batch."""
 
-    def __init__(self, model: ModelUnderTest, frame: Frame, fill: int) -> None:
+    def __init__(self, model: ModelUnderTest, frame: Frame, fill: int, enlarge: int = 1) -> None:
         """Size the buffer: about 16 MiB of views, a whole number of the model's own batches."""
-        height, width = frame.crop
+        height, width = (side * enlarge for side in frame.crop)
         view_bytes = height * width * model.card.channels * _FLOAT_BYTES
         views = max(1, min(_MAX_BATCH, _BATCH_BYTES // view_bytes))
         own = model.card.batch or 1
@@ -32,6 +33,19 @@ class ViewRunner:
         self._model = model
         self._frame = frame
         self._fill = fill
+        self._enlarge = enlarge
+
+    def enlarged(self, times: int) -> "ViewRunner":
+        """The same with every pixel of a view repeated `times` by `times`.
+
+        Raises:
+            HoldfastError: `input_spec_mismatch` for a model of a fixed size.
+        """
+        card = self._model.card
+        if card.height_px is not None or card.width_px is not None:
+            reason = "families.lattice.enlarge needs a model that takes any size"
+            raise HoldfastError("input_spec_mismatch", reason=reason)
+        return ViewRunner(self._model, self._frame, self._fill, times)
 
     @property
     def batch(self) -> int:
@@ -65,4 +79,9 @@ class ViewRunner:
 
     def _take(self, probe: Probe, motion: Motion, out: NDArray[np.float32]) -> None:
         window = self._frame.window((probe.canvas.shape[0], probe.canvas.shape[1]))
-        motion.view(probe.canvas, window, self._fill, out)
+        if self._enlarge == 1:
+            motion.view(probe.canvas, window, self._fill, out)
+            return
+        plain = np.empty((*self._frame.crop, out.shape[-1]), np.float32)
+        motion.view(probe.canvas, window, self._fill, plain)
+        out[...] = enlarge_nearest(plain, self._enlarge)

@@ -111,8 +111,7 @@ _CONTROLS = (
         "blur",
         "resampling",
         "resampling",
-        "The model depends on the finest detail, which any interpolation blurs; compare exact "
-        "quarter turns (families.lattice).",
+        "The model depends on detail that any interpolation blurs; compare families.lattice.",
     ),
     (
         "occlusion",

@@ -22,9 +22,7 @@ def check_canvas(families: Families, frame: Frame) -> None:
     needed: list[tuple[float, float]] = []
     if families.rotation is not None and families.rotation.border is Border.full:
         for angle_deg in families.rotation.angles_deg:
-            cos, sin = (
-                abs(turn(math.radians(angle_deg))) for turn in (math.cos, math.sin)
-            )
+            cos, sin = (abs(turn(math.radians(angle_deg))) for turn in (math.cos, math.sin))
             needed.append((height * cos + width * sin, width * cos + height * sin))
     if families.scale is not None and families.scale.border is Border.full:
         needed += [(height / zoom, width / zoom) for zoom in families.scale.zooms]

@@ -151,11 +151,11 @@ def _circular(family: CircularFamily) -> Iterator[CellSpec]:
 
 def _displaced(family: DisplacementFamily) -> Iterator[CellSpec]:
     size_px = family.size_px or 0
-    middle = Embed(size_px, 0, 0)
+    fill = float(family.background)
+    middle = Embed(size_px, 0, 0, fill)
     for shift in family.shifts_px or ():
-        yield CellSpec(
-            Family.displacement, Embed(size_px, *shift), (("shift_px", shift),), middle
-        )
+        motion = Embed(size_px, *shift, fill)
+        yield CellSpec(Family.displacement, motion, (("shift_px", shift),), middle)
 
 
 def _lattice(family: LatticeFamily) -> Iterator[CellSpec]:

@@ -12,6 +12,7 @@ from holdfast.records.families import (
     CircularFamily,
     DisplacementFamily,
     Families,
+    LatticeFamily,
     Placement,
     RotationFamily,
     ScaleFamily,
@@ -81,7 +82,7 @@ def resolve(asked: Families, frame: Frame, seed: int) -> Families:
         spatial=_spatial(asked.spatial, frame, seed),
         circular=asked.circular and CircularFamily(shifts_px=asked.circular.shifts_px or _ROLLS),
         displacement=asked.displacement and _displacement(asked.displacement, frame),
-        lattice=asked.lattice,
+        lattice=asked.lattice and _lattice(asked.lattice, frame),
     )
     check_canvas(families, frame)
     return families
@@ -104,14 +105,20 @@ def _spatial(asked: SpatialFamily | None, frame: Frame, seed: int) -> SpatialFam
     return SpatialFamily(cells=cells, search=asked.search)
 
 
+def _lattice(asked: LatticeFamily, frame: Frame) -> LatticeFamily:
+    """Only a square has quarter turns."""
+    square = frame.crop[0] == frame.crop[1]
+    return asked if square else asked.model_copy(update={"turns": ()})
+
+
 def _displacement(asked: DisplacementFamily, frame: Frame) -> DisplacementFamily:
     """Object of a quarter of the short side; a 5 x 5 grid up to 1 px from the border (2.8)."""
     size_px = asked.size_px or max(2, min(frame.crop) // 4)
     if asked.shifts_px is not None:
-        return DisplacementFamily(size_px=size_px, shifts_px=asked.shifts_px)
+        return asked.model_copy(update={"size_px": size_px})
     rows, columns = (
         np.linspace(-1, 1, _PLACES) * max(0, (side - size_px) // 2 - 1) for side in frame.crop
     )
     shifts = dict.fromkeys((round(dx), round(dy)) for dy in rows for dx in columns)
     shifts.pop((0, 0), None)
-    return DisplacementFamily(size_px=size_px, shifts_px=tuple(shifts))
+    return asked.model_copy(update={"size_px": size_px, "shifts_px": tuple(shifts)})

@@ -1,6 +1,7 @@
 """The decision: an assertion passes only if the whole interval satisfies it."""
 
 from holdfast.records.base import digest
+from holdfast.records.detail import SequentialEvidence, SequentialTest
 from holdfast.records.outcome import Outcome
 from holdfast.records.policy import Assertion, Decision, GatePolicy, Judgement, Level, Verdict
 from holdfast.records.result import AuditResult, FindingSeverity, Measurement
@@ -15,10 +16,14 @@ def judge(result: AuditResult, policy: GatePolicy) -> Verdict:
     it, and is inconclusive between; `max` mirrors that. No measurement, no pass. A finding of
     severity `error` (a constant model, for example) fails the gate whatever the numbers say.
     Failed outweighs inconclusive, which outweighs passed; only level `error` counts.
+
+    A sequential audit brings evidence for the limits of the policy it ran with; for these the
+    e-processes decide, and an undecided one is inconclusive. For other limits its intervals decide,
+    which hold at whatever image it stopped.
     """
     measured = {measurement.id: measurement for measurement in result.measurements}
     judgements = [
-        _judge_one(assertion, measured.get(assertion.id))
+        _judge_one(assertion, measured.get(assertion.id), result.sequential)
         for assertion in policy.assertions
         if assertion.level is not Level.off
     ]
@@ -35,20 +40,56 @@ def judge(result: AuditResult, policy: GatePolicy) -> Verdict:
     )
 
 
-def _judge_one(assertion: Assertion, measurement: Measurement | None) -> Judgement:
+def _judge_one(
+    assertion: Assertion, measurement: Measurement | None, evidence: SequentialEvidence | None
+) -> Judgement:
     if measurement is None or measurement.outcome is not Outcome.measured:
         why = "it was not measured" if measurement is None else measurement.sentence
         return _judgement(assertion, measurement, Decision.inconclusive, f"not decided: {why}")
+    tests = _tests(assertion, evidence)
+    if tests is None:
+        decision = _by_interval(assertion, measurement)
+        sentence = _observed(assertion, measurement, decision)
+    else:
+        decision = _by_evidence(tests)
+        sentence = _observed(assertion, measurement, decision) + _decided_at(tests)
+    return _judgement(assertion, measurement, decision, sentence)
+
+
+def _by_interval(assertion: Assertion, measurement: Measurement) -> Decision:
     low, high = measurement.low or 0.0, measurement.high or 0.0
     minimum = -float("inf") if assertion.min is None else assertion.min
     maximum = float("inf") if assertion.max is None else assertion.max
     if high < minimum or low > maximum:
-        decision = Decision.failed
-    elif low >= minimum and high <= maximum:
-        decision = Decision.passed
-    else:
-        decision = Decision.inconclusive
-    return _judgement(assertion, measurement, decision, _observed(assertion, measurement, decision))
+        return Decision.failed
+    if low >= minimum and high <= maximum:
+        return Decision.passed
+    return Decision.inconclusive
+
+
+def _tests(
+    assertion: Assertion, evidence: SequentialEvidence | None
+) -> tuple[SequentialTest, ...] | None:
+    """The sequential tests of exactly these limits; None where the interval has to decide."""
+    limits = {("min", assertion.min), ("max", assertion.max)} - {("min", None), ("max", None)}
+    tests = tuple(
+        test
+        for test in (evidence.tests if evidence else ())
+        if test.id == assertion.id and test.n_images and (test.side, test.limit) in limits
+    )
+    return tests if len(tests) == len(limits) else None
+
+
+def _by_evidence(tests: tuple[SequentialTest, ...]) -> Decision:
+    seen = {test.decision for test in tests}
+    if "failed" in seen:
+        return Decision.failed
+    return Decision.passed if seen == {"passed"} else Decision.inconclusive
+
+
+def _decided_at(tests: tuple[SequentialTest, ...]) -> str:
+    decided = [test.n_images for test in tests if test.decision]
+    return f", decided after {max(decided)}" if len(decided) == len(tests) else ""
 
 
 def _observed(assertion: Assertion, measurement: Measurement, decision: Decision) -> str:

@@ -29,10 +29,14 @@ def read_policy(block: Any) -> GatePolicy:  # noqa: ANN401 - user data
 
 
 def _assertion(measurement_id: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - user data
-    if find(measurement_id) is None:
+    entry = find(measurement_id)
+    if entry is None:
         raise HoldfastError(
             "unknown_assertion", id=measurement_id, suggestion=_nearest(measurement_id)
         )
+    if not entry.gates:
+        reason = f"{measurement_id} is for diagnosis and cannot be asserted"
+        raise HoldfastError("invalid_policy", reason=reason)
     level, limits = (value[0], value[1]) if _is_pair(value) else (value, {})
     if not isinstance(limits, dict) or not limits.keys() <= {"min", "max"}:
         raise HoldfastError("invalid_policy", reason=f"{measurement_id}: limits are min and max")

@@ -7,7 +7,7 @@ Convention:
     * Rotation and zoom are about the centre of the crop, ((W - 1) / 2, (H - 1) / 2).
     * What lies outside the canvas has the fill value, in pixel space, before normalisation.
 
-Motions: `Shift` and `Embed`, `Roll` and `QuarterTurn` copy pixels (`Embed` after one resize);
+Motions: `Shift`, `Roll`, `QuarterTurn` and `Mirror` copy pixels, `Embed` after one resize;
 `Rotation`, `Zoom`, `Spatial` and `SubpixelShift` interpolate once. `DiscMask` wraps any of them.
 Controls: `Blur` (C1) and `RoundTrip` (C2) resample without moving, `Occlude` (C_occ) loses content
 without moving. Source: the project's science reference, section 2.
@@ -17,7 +17,7 @@ from holdfast.geometry.blur import Blur
 from holdfast.geometry.disc import DiscMask, disc
 from holdfast.geometry.embed import Embed, object_size
 from holdfast.geometry.frame import Frame, Size, Window, frame_for
-from holdfast.geometry.lattice import QuarterTurn, Roll, enlarge_nearest
+from holdfast.geometry.lattice import Mirror, QuarterTurn, Roll, enlarge_nearest
 from holdfast.geometry.motions import IDENTITY, Rotation, Shift, Zoom
 from holdfast.geometry.occlude import Occlude
 from holdfast.geometry.protocol import Motion, coverage
@@ -32,6 +32,7 @@ __all__ = [
     "DiscMask",
     "Embed",
     "Frame",
+    "Mirror",
     "Motion",
     "Occlude",
     "QuarterTurn",

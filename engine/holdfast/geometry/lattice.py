@@ -10,7 +10,7 @@ from holdfast.geometry.frame import Size, Window
 from holdfast.geometry.motions import IDENTITY
 from holdfast.geometry.protocol import Canvas, View
 
-__all__ = ["QuarterTurn", "Roll", "enlarge_nearest"]
+__all__ = ["Mirror", "QuarterTurn", "Roll", "enlarge_nearest"]
 
 Level = TypeVar("Level", bound=np.generic)
 
@@ -57,6 +57,20 @@ class QuarterTurn:
     def fill_share(self, canvas: Size, window: Window) -> float:
         """That of the crop."""
         _need_square(window)
+        return IDENTITY.fill_share(canvas, window)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """The crop with left and right exchanged, pixels being copied."""
+
+    def view(self, canvas: Canvas, window: Window, fill: int, out: View) -> None:
+        """Write the mirrored view; see `Motion.view`."""
+        IDENTITY.view(canvas, window, fill, out)
+        out[...] = out[:, ::-1].copy()
+
+    def fill_share(self, canvas: Size, window: Window) -> float:
+        """That of the crop."""
         return IDENTITY.fill_share(canvas, window)
 
 

@@ -1,5 +1,8 @@
-"""Probes in a zip: ImageFolder layout, or flat with an optional `labels.csv`
-(file,label and perhaps group)."""
+"""Probes in a zip: ImageFolder layout, or flat with an optional `labels.csv`.
+
+Its columns are file, label and perhaps group.
+
+"""
 
 import zipfile
 from dataclasses import dataclass

@@ -169,10 +169,11 @@ class DisplacementFamily(Record):
     """The image, resized to `size_px`, on an empty canvas; the reference is in the middle.
 
     Left out: `size_px` is a quarter of the crop's short side, `shifts_px` are the 24 places of a
-    5 x 5 grid that reaches to 1 px from the border.
+    5 x 5 grid that reaches to 1 px from the border. `background` is the canvas' grey level.
     """
 
     size_px: Annotated[int, Field(ge=2, le=4096)] | None = None
+    background: Annotated[int, Field(ge=0, le=255)] = 0
     shifts_px: Annotated[tuple[ShiftPx, ...], Field(max_length=_MAX_CELLS)] | None = None
 
     @model_validator(mode="after")

@@ -1,6 +1,14 @@
 """Intervals and tests with the image as the unit."""
 
+from holdfast.stats.estimates import (
+    ANYTIME_METHOD,
+    anytime_interval,
+    bernoulli_sequence,
+    difference_interval,
+    real_interval,
+)
 from holdfast.stats.intervals import (
+    METHOD,
     Interval,
     betting_interval,
     clopper_pearson,
@@ -31,6 +39,8 @@ from holdfast.stats.sequential import (
 from holdfast.stats.worst_cell import WorstCell, WorstCellMethod, worst_cell
 
 __all__ = [
+    "ANYTIME_METHOD",
+    "METHOD",
     "ClusteredTest",
     "ConfidenceSequence",
     "Decision",
@@ -41,10 +51,13 @@ __all__ = [
     "PairedEProcess",
     "WorstCell",
     "WorstCellMethod",
+    "anytime_interval",
+    "bernoulli_sequence",
     "betting_interval",
     "clopper_pearson",
     "confidence_sequence",
     "design_effect",
+    "difference_interval",
     "failing_share_bound",
     "holm",
     "icc",
@@ -54,6 +67,7 @@ __all__ = [
     "mean_interval",
     "modified_obuchowski",
     "noninferiority",
+    "real_interval",
     "tango",
     "wilson",
     "worst_cell",

@@ -1,6 +1,4 @@
-"""Intervals for what is no plain share: differences within images, unbounded numbers, counts that
-are looked at all the time.
-"""
+"""Intervals for what is no plain share: differences, unbounded numbers, counts under watch."""
 
 import math
 
@@ -9,11 +7,22 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betaln, stdtrit
 
-from holdfast.stats.confidence_sequences import ConfidenceSequence
+from holdfast.stats.betting import ConfidenceSequence
 from holdfast.stats.intervals import Interval, clopper_pearson
 
-__all__ = ["anytime_interval", "bernoulli_sequence", "difference_interval", "real_interval"]
+__all__ = [
+    "ANYTIME_METHOD",
+    "anytime_interval",
+    "bernoulli_sequence",
+    "difference_interval",
+    "real_interval",
+]
 
+ANYTIME_METHOD = (
+    "Valid at whatever image the audit stops: beta-binomial mixture for shares of 0 and 1, "
+    "betting confidence sequence for others; paired Student t only for excess_flip_rate's cells "
+    "(Tango) and logit_drift, which are for information"
+)
 _RARE = 20
 _HALF = 0.5
 
@@ -64,7 +73,9 @@ def bernoulli_sequence(k: int, n: int, confidence: float) -> tuple[float, float]
     level = -math.log(1.0 - confidence) - (betaln(k + 0.5, n - k + 0.5) - betaln(0.5, 0.5))
 
     def beyond(p: float) -> float:
-        return -(k * math.log(p) if k else 0.0) - ((n - k) * math.log1p(-p) if k < n else 0.0) - level
+        seen = k * math.log(p) if k else 0.0
+        missed = (n - k) * math.log1p(-p) if k < n else 0.0
+        return float(-seen - missed - level)
 
     tiny, mean = 1e-12, k / n
     low = 0.0 if k == 0 or beyond(tiny) < 0 else float(brentq(beyond, tiny, min(mean, 1 - tiny)))

@@ -26,7 +26,8 @@ __all__ = [
 
 METHOD = (
     "Clopper-Pearson on images; for shares per image with the effective sample size "
-    "p(1-p)/var; fewer than 20 images off either end: bounds from 'any deviation'"
+    "p(1-p)/var; fewer than 20 images off either end: bounds from 'any deviation'; paired "
+    "Student t for differences; Bonferroni over the cells for the worst cell"
 )
 _RARE = 20
 _MIDDLE = 0.5
@@ -120,7 +121,7 @@ def icc(x: NDArray[np.float64]) -> float | None:
     means = values.mean(axis=1)
     between: float = m * float(np.sum((means - means.mean()) ** 2)) / (n - 1)
     within: float = float(np.sum((values - means[:, np.newaxis]) ** 2)) / (n * (m - 1))
-    return (between - within) / (between + (m - 1) * within)
+    return float((between - within) / (between + (m - 1) * within))
 
 
 def design_effect(icc: float, m: int) -> float:
