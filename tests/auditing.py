@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from holdfast.records.base import read_record
 from holdfast.records.job import ChildLimits, Progress
 from holdfast.records.plan import AuditPlan
+from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult, Measurement
 from holdfast.sandbox.parent import AuditOutput, run_audit
 
@@ -24,8 +25,12 @@ _NOTHING: dict[str, Any] = {
 
 
 def plan_of(preset: str = "unit", **fields: Any) -> AuditPlan:
-    """A plan; a family that is not given is left out, other keys go to the plan or its input."""
-    families: dict[str, Any] = dict(_NOTHING)
+    """A plan; a family that is not given is left out, other keys go to the plan or its input.
+
+    Without controls, unless they are asked for: most tests count views.
+    """
+    families: dict[str, Any] = {**_NOTHING, **fields.pop("families", {})}
+    fields.setdefault("controls", 0)
     for family, key in (
         ("translation", "shifts_px"),
         ("rotation", "angles_deg"),
@@ -46,6 +51,7 @@ def run(
     limits: ChildLimits = LIMITS,
     on_progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    policy: GatePolicy | None = None,
 ) -> AuditOutput:
     """Audit in the locked child; the sandbox must be in force."""
     path = model if isinstance(model, Path) else probes.with_name("toy.onnx")
@@ -59,6 +65,7 @@ def run(
         limits=limits,
         on_progress=on_progress,
         cancelled=cancelled,
+        policy=policy,
     )
 
 

@@ -116,6 +116,7 @@ def _provenance() -> dict[str, Any]:
             "capabilities_dropped": True,
             "missing": (),
         },
+        "noise_floor": 0.0,
         "started_at": "2026-01-01T00:00:00+00:00",
         "duration_s": 1.0,
     }

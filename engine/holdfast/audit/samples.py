@@ -16,7 +16,7 @@ from holdfast.audit.searching import Round
 from holdfast.families import CellSpec, Layout, ViewSpec
 from holdfast.records.result import SampleFile
 
-__all__ = ["SCHEMA", "SampleWriter", "search_views"]
+__all__ = ["SCHEMA", "SampleWriter", "cell_numbers", "search_views"]
 
 SCHEMA = pa.schema(
     [
@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         pa.field("role", pa.string(), nullable=False),
         pa.field("family", pa.string(), nullable=False),
         pa.field("cell", pa.int32(), nullable=False),
+        pa.field("control_of", pa.int32()),
         pa.field("shift_x_px", pa.float64()),
         pa.field("shift_y_px", pa.float64()),
         pa.field("angle_deg", pa.float64()),
@@ -42,9 +43,10 @@ SCHEMA = pa.schema(
     ]
 )
 """`role` is `reference`, `cell`, `blur`, `occlusion` or `search`; `cell` counts the cells of the
-plan from 0 (searched cells on their own) and is -1 for a reference. The unmoved view has the family
-`identity`. `correct` is null without a label; NaN stands where a model gives no probabilities, or
-where the drift of the logits is undefined."""
+plan from 0, searched cells last, and is -1 for references and controls; a control names the cell it
+belongs to in `control_of`. The unmoved view has the family `identity`. `correct` is null without a
+label; NaN stands where a model gives no probabilities, or where the drift of the logits is
+undefined."""
 
 
 class _Hashing(io.RawIOBase):
@@ -85,12 +87,12 @@ class SampleWriter:
 
     def write(self, block: Sequence[Probe], seen: Compared) -> None:
         """Add n probes with their views (n, V)."""
-        self._table(block, seen, self._layout.cells)
+        self._table(block, seen)
 
     def write_round(self, block: Sequence[Probe], found: Round) -> None:
         """Add one round of a search on some probes of a block."""
         images = [block[place] for place in found.images]
-        self._table(images, found.seen, self._layout.searched)
+        self._table(images, found.seen)
 
     def close(self) -> SampleFile:
         """Finish the file and say what it is."""
@@ -99,7 +101,7 @@ class SampleWriter:
             sha256=self._sink.sha256.hexdigest(), size_bytes=self._sink.size, n_rows=self._rows
         )
 
-    def _table(self, block: Sequence[Probe], seen: Compared, cells: Sequence[CellSpec]) -> None:
+    def _table(self, block: Sequence[Probe], seen: Compared) -> None:
         n, views = len(block), len(seen.views)
         labels = np.array([probe.label for probe in block])
         unlabelled = np.repeat(labels < 0, views)
@@ -107,7 +109,7 @@ class SampleWriter:
             "probe": _repeated([probe.name for probe in block], views),
             "label": pa.array(np.repeat(labels, views), pa.int32(), mask=unlabelled),
             "group": _repeated([probe.group or None for probe in block], views),
-            **_parameters(seen.views, cells, n),
+            **_parameters(seen.views, self._layout, n),
             "predicted": seen.predicted.ravel(),
             "predicted_probability": seen.predicted_probability.ravel(),
             "reference_probability": seen.reference_probability.ravel(),
@@ -121,6 +123,12 @@ class SampleWriter:
         table = pa.table(columns, schema=SCHEMA)
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows += table.num_rows
+
+
+def cell_numbers(views: Sequence[ViewSpec], layout: Layout) -> list[int]:
+    """What stands in the column `cell`."""
+    first = {"reference": None, "cell": 0, "search": len(layout.cells)}
+    return [-1 if (start := first.get(view.role)) is None else start + view.cell for view in views]
 
 
 def search_views(cells: Sequence[CellSpec], places: NDArray[np.intp]) -> tuple[ViewSpec, ...]:
@@ -141,18 +149,16 @@ def _repeated(values: list[str | None], times: int) -> pa.Array:
     return pa.array(values, pa.string()).take(places)
 
 
-def _parameters(
-    views: Sequence[ViewSpec], cells: Sequence[CellSpec], n: int
-) -> dict[str, pa.Array]:
+def _parameters(views: Sequence[ViewSpec], layout: Layout, n: int) -> dict[str, pa.Array]:
     """The columns that name the view, repeated for n probes."""
-    named: list[dict[str, Any]] = [
-        dict(cells[view.cell].parameters) if view.cell >= 0 else {} for view in views
-    ]
+    named = [_spelt(view, layout) for view in views]
+    of = [view.cell if view.role in ("blur", "occlusion") else None for view in views]
     shifts = [row.get("shift_px") or (None, None) for row in named]
     columns: dict[str, tuple[list[Any], pa.DataType]] = {
         "role": ([view.role for view in views], pa.string()),
         "family": ([str(view.family or "identity") for view in views], pa.string()),
-        "cell": ([view.cell for view in views], pa.int32()),
+        "cell": (cell_numbers(views, layout), pa.int32()),
+        "control_of": (of, pa.int32()),
         "shift_x_px": ([shift[0] for shift in shifts], pa.float64()),
         "shift_y_px": ([shift[1] for shift in shifts], pa.float64()),
         "angle_deg": ([row.get("angle_deg") for row in named], pa.float64()),
@@ -160,3 +166,10 @@ def _parameters(
     }
     order = pa.array(np.tile(np.arange(len(views)), n))
     return {name: pa.array(values, kind).take(order) for name, (values, kind) in columns.items()}
+
+
+def _spelt(view: ViewSpec, layout: Layout) -> dict[str, Any]:
+    if view.cell < 0:
+        return {}
+    cells = layout.searched if view.role == "search" else layout.cells
+    return dict(cells[view.cell].parameters)

@@ -15,7 +15,7 @@ from holdfast.audit.comparing import Compared, compare_samples
 from holdfast.audit.detailing import curves, groups
 from holdfast.audit.estimating import Estimator
 from holdfast.audit.measuring import cell_records, measurements
-from holdfast.audit.samples import SCHEMA, search_views
+from holdfast.audit.samples import SCHEMA, cell_numbers, search_views
 from holdfast.audit.searching import Round, Searched
 from holdfast.audit.tally import Tally
 from holdfast.errors import HoldfastError
@@ -139,7 +139,7 @@ class _Reading:
     def _round(self, block: dict[str, Any]) -> list[Difference]:
         first = block["probe"][0]
         n_views = int((block["probe"] == first).sum())
-        cells = np.asarray(block["cell"][1:n_views], np.intp)
+        cells = np.asarray(block["cell"][1:n_views], np.intp) - len(self.layout.cells)
         if len(cells) == 0 or cells.min() < 0 or cells.max() >= len(self.layout.searched):
             raise HoldfastError("invalid_samples", reason="its cells are not those of the plan")
         views = search_views(self.layout.searched, cells)
@@ -154,7 +154,8 @@ class _Reading:
     def _seen(self, block: dict[str, Any], views: Sequence[ViewSpec]) -> Compared:
         if len(block["cell"]) % len(views):
             raise HoldfastError("invalid_samples", reason="an image lacks some of its views")
-        expected = np.tile([view.cell for view in views], len(block["cell"]) // len(views))
+        numbers = cell_numbers(views, self.layout)
+        expected = np.tile(numbers, len(block["cell"]) // len(views))
         if not np.array_equal(block["cell"], expected):
             raise HoldfastError("invalid_samples", reason="its cells are not those of the plan")
         return compare_samples(block, views, self.tolerance)

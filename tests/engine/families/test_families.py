@@ -30,7 +30,7 @@ def test_small_inputs_get_all_48_shifts_up_to_3_px() -> None:
 def test_a_family_left_out_takes_its_default_list(
     frame: Frame, translation: TranslationFamily
 ) -> None:
-    assert resolve(Families(), frame) == Families(
+    assert resolve(Families(), frame, 0) == Families(
         translation=translation, rotation=ROTATION, scale=SCALE
     )
 
@@ -39,7 +39,7 @@ def test_a_family_given_is_kept_and_an_empty_one_is_left_out() -> None:
     given = Families(
         translation=TranslationFamily(shifts_px=()), rotation=RotationFamily(angles_deg=(7.0,))
     )
-    resolved = resolve(given, LARGE)
+    resolved = resolve(given, LARGE, 0)
     assert resolved.rotation == given.rotation
     assert resolved.translation == given.translation
     assert [cell.family for cell in cells_of(resolved)] == ["rotation"] + ["scale"] * 6
@@ -51,10 +51,10 @@ def test_cells_come_in_the_order_of_the_lists_with_their_motions() -> None:
         rotation=RotationFamily(angles_deg=(-5.0,)),
         scale=ScaleFamily(zooms=(1.5, 0.5)),
     )
-    assert [(cell.parameter, cell.motion) for cell in cells_of(families)] == [
-        (("shift_px", (3, -1)), Shift(3, -1)),
-        (("shift_px", (0, 2)), Shift(0, 2)),
-        (("angle_deg", -5.0), Rotation(-5.0)),
-        (("zoom", 1.5), Zoom(1.5)),
-        (("zoom", 0.5), Zoom(0.5)),
+    assert [(cell.parameters, cell.motion) for cell in cells_of(families)] == [
+        ((("shift_px", (3, -1)),), Shift(3, -1)),
+        ((("shift_px", (0, 2)),), Shift(0, 2)),
+        ((("angle_deg", -5.0),), Rotation(-5.0)),
+        ((("zoom", 1.5),), Zoom(1.5)),
+        ((("zoom", 0.5),), Zoom(0.5)),
     ]

@@ -26,12 +26,18 @@ def _refusal(text: bytes) -> str:
     ids=["plain", "another order", "from a spreadsheet", "with spaces"],
 )
 def test_labels_come_in_the_order_of_the_images(text: bytes) -> None:
-    assert read_labels(text, NAMES) == (3, 0, 12)
+    assert read_labels(text, NAMES).labels == (3, 0, 12)
 
 
 def test_an_image_that_is_not_named_has_no_label() -> None:
-    assert read_labels(b"file,label\nb.png,4\n", NAMES) == (-1, 4, -1)
-    assert read_labels(b"file,label\n", NAMES) == (-1, -1, -1)
+    assert read_labels(b"file,label\nb.png,4\n", NAMES).labels == (-1, 4, -1)
+    assert read_labels(b"file,label\n", NAMES).labels == (-1, -1, -1)
+
+
+def test_a_third_column_names_groups() -> None:
+    told = read_labels(b"file,label,group\nb.png,4, night \na.png,1,\n", NAMES)
+    assert (told.labels, told.groups) == ((1, 4, -1), ("", "night", ""))
+    assert read_labels(b"file,label\nb.png,4\n", NAMES).groups == ("", "", "")
 
 
 @pytest.mark.parametrize(
@@ -39,8 +45,8 @@ def test_an_image_that_is_not_named_has_no_label() -> None:
     [
         (b"d.png,1", "line 3 names 'd.png', which is not in the archive"),
         (b"a.png,1", "line 3 names 'a.png' a second time"),
-        (b"b.png", "line 3 does not have two columns"),
-        (b"b.png,1,2", "line 3 does not have two columns"),
+        (b"b.png", "line 3 does not have 2 columns"),
+        (b"b.png,1,2", "line 3 does not have 2 columns"),
         (b"b.png,-1", "line 3: '-1' is not a class index from 0"),
         (b"b.png,1.0", "line 3: '1.0' is not a class index from 0"),
         (b"b.png,cat", "line 3: 'cat' is not a class index from 0"),

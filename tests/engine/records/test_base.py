@@ -73,9 +73,12 @@ def test_the_spelling_of_the_default_plan_is_fixed() -> None:
     told = json.loads(canonical_json(AuditPlan()))
     assert sorted(told) == [
         "confidence",
+        "controls",
         "families",
+        "full",
         "input",
         "limit",
+        "output_kind",
         "schema_version",
         "seed",
         "task",
