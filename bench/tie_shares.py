@@ -25,6 +25,7 @@ from holdfast.sandbox.parent import run_audit
 TOLERANCES = (1e-5, 1e-3, 5e-3)
 OFFSETS = (0.0, 3.0, 10.0, 100.0, 1000.0)
 STEPS = (0.02, 0.05, 0.1, 0.2, 0.5)
+_CLEARLY = 1.05  # probability of the best class over that of the identity's
 _MOVED = (np.arange(39) > 0)[:, None]  # the identity stays
 
 
@@ -66,17 +67,21 @@ def audited(model: Path, images: Path, preset: str, limit: int) -> None:
     arithmetic = output.result.model.arithmetic
     table = pq.read_table(io.BytesIO(output.samples))
     cells = int(table["cell"].to_numpy().max()) + 1
-    predicted, margin = (
-        table[name].to_numpy().reshape(-1, cells + 1) for name in ("predicted", "margin")
+    names = ("predicted", "margin", "predicted_probability", "reference_probability")
+    predicted, margin, best, reference = (
+        table[name].to_numpy().reshape(-1, cells + 1) for name in names
     )
+    lost = (best > _CLEARLY * reference)[:, 1:]
     families = np.array(table["family"].to_pylist()[: cells + 1])[1:]
     changed = predicted[:, 1:] != predicted[:, :1]
     for tolerance in TOLERANCES:
         clear = (margin[:, 1:] > tolerance) & (margin[:, :1] > tolerance)
+        behind = changed & ~clear & lost & (margin[:, :1] > tolerance)
         for family in dict.fromkeys(families):
             place = families == family
             shares = _shares((changed & clear)[:, place], (changed & ~clear)[:, place])
-            print(f"| {model.stem}, {arithmetic} | {family} | {tolerance:g} | {shares} |")
+            row = f"{family} | {tolerance:g} | {shares} | {behind[:, place].mean():.4f}"
+            print(f"| {model.stem}, {arithmetic} | {row} |")
 
 
 def main() -> None:
@@ -96,8 +101,11 @@ def main() -> None:
         print(f"| spread 1, rounded to {step:g} | {TOLERANCES[-1]:g} | {row} |")
     if options.net:
         model, images, preset = options.net
-        print("\n| net | family | tolerance | changed | ties | consistency | if ties were flips |")
-        print("|---|---|---|---|---|---|---|")
+        print(
+            "\n| net | family | tolerance | changed | ties | consistency | if ties were flips "
+            "| ties of two other classes |"
+        )
+        print("|---|---|---|---|---|---|---|---|")
         audited(Path(model), Path(images), preset, options.limit)
 
 

@@ -1,7 +1,12 @@
 """Plain functions on scores: (reference, moved) -> per-image values."""
 
 from holdfast.metrics.degenerate import Degeneracy, DegenerateWatch, degeneracies
-from holdfast.metrics.drift import LogitDrift, mean_absolute_change, relative_logit_drift
+from holdfast.metrics.drift import (
+    LogitDrift,
+    mean_absolute_change,
+    relative_logit_drift,
+    saturated_share,
+)
 from holdfast.metrics.heads import (
     MULTILABEL,
     class_count,
@@ -65,6 +70,7 @@ __all__ = [
     "reference_consistency",
     "relative_logit_drift",
     "robust_accuracy",
+    "saturated_share",
     "settled",
     "stride_phase_by_period",
     "stride_phase_index",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LogitDrift", "mean_absolute_change", "relative_logit_drift"]
+__all__ = ["LogitDrift", "mean_absolute_change", "relative_logit_drift", "saturated_share"]
 
 
 @dataclass(frozen=True)
@@ -68,3 +68,20 @@ def relative_logit_drift(scores: NDArray[np.floating], *, centred: bool = True) 
     moved = np.linalg.norm(wide[:, 1:] - wide[:, :1], axis=-1)
     values = np.where(defined[:, None], moved / np.where(defined, size, 1.0)[:, None], 0.0)
     return LogitDrift(values, defined)
+
+
+def saturated_share(predicted_probability: NDArray[np.floating]) -> float:
+    """Share of the views whose answer has a probability that rounding brought to 1, in [0, 1].
+
+    There the drift of probabilities is blind until the answer itself changes. It is a remark and
+    no degeneracy: honest nets whose logits are in the thousands show it in every view.
+
+    Args:
+        predicted_probability: (n, m + 1), as in `Readout`.
+
+    Raises:
+        ValueError: no view.
+    """
+    if predicted_probability.size == 0:
+        raise ValueError("at least one view is needed")
+    return float((predicted_probability >= 1.0).mean())
