@@ -6,6 +6,7 @@ distribution and bets its log-optimal fixed stake: no method can be much better,
 """
 
 import argparse
+import itertools
 import math
 from collections.abc import Callable
 
@@ -13,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from holdfast.stats.sequential import stakes
+
 Array = NDArray[np.float64]
 Bet = Callable[[Array, float], Array]
+Sample = Callable[[np.random.Generator, float, tuple[int, int]], Array]
 ALPHA = 0.05
 LOG_LEVEL = math.log(1 / ALPHA)
-DISTANCES = (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2)
-TAUS = (0.02, 0.05, 0.1, 0.2, 0.3)
+REFERENCE = "best fixed stake (knows the truth)"
 
 
 def agrapa(cap: float, mean0: float | None = 0.5, var0: float = 0.25, weight: float = 1) -> Bet:
@@ -38,6 +41,20 @@ def agrapa(cap: float, mean0: float | None = 0.5, var0: float = 0.25, weight: fl
     return log_e
 
 
+def predictable_mixture(cap: float) -> Bet:
+    """Stakes sqrt(2 ln(1/alpha) / (var t ln(1 + t))), whatever the mean."""
+
+    def log_e(x: Array, tau: float) -> Array:
+        t = np.arange(1, x.shape[1] + 1)
+        mean = (0.5 + np.cumsum(x, 1)) / (t + 1)
+        var = (0.25 + np.cumsum((x - mean) ** 2, 1)) / (t + 1)
+        var = np.insert(var[:, :-1], 0, 0.25, axis=1)
+        stake = np.sqrt(2 * LOG_LEVEL / (var * t * np.log1p(t)))
+        return np.asarray(np.cumsum(np.log1p(-np.minimum(stake, cap / (1 - tau)) * (x - tau)), 1))
+
+    return log_e
+
+
 def mixture(shares: Array, weights: Array | None = None) -> Bet:
     """The mean wealth of fixed bets; a share of 1 is the largest stake that cannot go bankrupt."""
 
@@ -52,25 +69,29 @@ def mixture(shares: Array, weights: Array | None = None) -> Bet:
     return log_e
 
 
-def scaled_mixture(nearest: float, count: int, top: float = 0.999) -> Bet:
-    """Log-spaced shares; the smallest is the Bernoulli-optimal one for a mean `nearest` off tau."""
+def scaled(nearest: float, count: int, power: float = 0.0) -> Bet:
+    """Log-spaced shares from the one for 0/1 scores `nearest` off tau; weights share^power."""
 
     def log_e(x: Array, tau: float) -> Array:
-        smallest = min(nearest / tau, 0.5)
-        return mixture(np.geomspace(smallest, top, count))(x, tau)
+        parts = np.geomspace(min(nearest / tau, 0.25), 0.999, count)
+        return mixture(parts, parts**power / (parts**power).sum())(x, tau)
 
     return log_e
 
 
-def both(first: Bet, second: Bet, part: float = 0.5) -> Bet:
+def both(first: Bet, second: Bet) -> Bet:
+    """Half the wealth on each."""
+
     def log_e(x: Array, tau: float) -> Array:
-        return np.asarray(
-            np.logaddexp(
-                math.log(part) + first(x, tau), math.log(1 - part) + second(x, tau)
-            )
-        )
+        return np.asarray(np.logaddexp(first(x, tau), second(x, tau)) - math.log(2))
 
     return log_e
+
+
+def product(x: Array, tau: float) -> Array:
+    """What `EProcess` does, from its own stakes."""
+    bets, log_weights = stakes(tau)
+    return mixture(bets * (1 - tau), np.exp(log_weights))(x, tau)
 
 
 def best_fixed(x: Array, tau: float) -> Array:
@@ -85,38 +106,38 @@ def best_fixed(x: Array, tau: float) -> Array:
 
 
 BETS: dict[str, Bet] = {
-    "aGRAPA c=.5": agrapa(0.5),
-    "aGRAPA c=.9": agrapa(0.9),
-    "aGRAPA c=.999": agrapa(0.999),
-    "aGRAPA c=.9 prior tau, .05": agrapa(0.9, None, 0.05),
-    "aGRAPA c=.9 prior tau, .05 w5": agrapa(0.9, None, 0.05, 5),
-    "mix uniform 20": mixture((np.arange(20) + 0.5) / 20),
-    "mix log .01 8": mixture(np.geomspace(0.01, 0.999, 8)),
-    "mix log .01 25": mixture(np.geomspace(0.01, 0.999, 25)),
-    "mix log .002 16": mixture(np.geomspace(0.002, 0.999, 16)),
-    "mix near.05 4": scaled_mixture(0.05, 4),
-    "mix near.05 10": scaled_mixture(0.05, 10),
-    "mix near.025 6": scaled_mixture(0.025, 6),
-    "mix near.025 10": scaled_mixture(0.025, 10),
-    "mix near.025 20": scaled_mixture(0.025, 20),
-    "mix near.01 10": scaled_mixture(0.01, 10),
-    "mix near.01 10 + aGRAPA": both(scaled_mixture(0.01, 10), agrapa(0.9, None, 0.05)),
-    "best fixed": best_fixed,
+    "aGRAPA, c = 1/2 (science reference)": agrapa(0.5),
+    "aGRAPA, c = .9": agrapa(0.9),
+    "aGRAPA, c = .999": agrapa(0.999),
+    "aGRAPA, c = .9, start at tau, variance .05": agrapa(0.9, None, 0.05),
+    "the same, start worth 5 images": agrapa(0.9, None, 0.05, 5),
+    "predictable mixture, c = .9": predictable_mixture(0.9),
+    "mean of 20 equally spaced stakes": mixture((np.arange(20) + 0.5) / 20),
+    "mean of 25 log-spaced stakes, share .01 up": mixture(np.geomspace(0.01, 0.999, 25)),
+    "4 stakes from .05 off tau, equal weights": scaled(0.05, 4),
+    "10 stakes from .01 off tau, equal weights": scaled(0.01, 10),
+    "half that, half aGRAPA": both(scaled(0.01, 10), agrapa(0.9, None, 0.05)),
+    "10 from .01, weights share^1/4": scaled(0.01, 10, 0.25),
+    "**10 from .01, weights share^1/2**": product,
+    "10 from .01, weights share^3/4": scaled(0.01, 10, 0.75),
+    "16 from .004, weights share^1/2": scaled(0.004, 16, 0.5),
+    REFERENCE: best_fixed,
 }
 
 
-def beta_binomial(draw: np.random.Generator, p: float, rho: float, shape: tuple[int, int]) -> Array:
+def shares(draw: np.random.Generator, p: float, rho: float, shape: tuple[int, int]) -> Array:
+    """Beta-binomial bad rates over 25 cells that are correlated by rho."""
     if p <= 0 or p >= 1:
         return np.full(shape, float(p))
     spread = 1 / rho - 1
     return np.asarray(draw.binomial(25, draw.beta(p * spread, (1 - p) * spread, shape)) / 25)
 
 
-KINDS: dict[str, Callable[[np.random.Generator, float, tuple[int, int]], Array]] = {
+KINDS: dict[str, Sample] = {
     "binary": lambda draw, p, shape: (draw.random(shape) < p) * 1.0,
-    "shares, ICC .6": lambda draw, p, shape: beta_binomial(draw, p, 0.6, shape),
-    "shares, ICC .2": lambda draw, p, shape: beta_binomial(draw, p, 0.2, shape),
-    "shares, ICC .02": lambda draw, p, shape: beta_binomial(draw, p, 0.02, shape),
+    "shares, ICC .6": lambda draw, p, shape: shares(draw, p, 0.6, shape),
+    "shares, ICC .2": lambda draw, p, shape: shares(draw, p, 0.2, shape),
+    "shares, ICC .02": lambda draw, p, shape: shares(draw, p, 0.02, shape),
 }
 
 
@@ -126,38 +147,70 @@ def first_crossing(log_e: Array) -> NDArray[np.intp]:
     return np.where(hit.any(1), hit.argmax(1) + 1, log_e.shape[1] + 1)
 
 
-def images(runs: int, limit: int) -> dict[str, dict[tuple[str, float, float], float]]:
-    """Mean images until the right decision, at most `limit`, by bet and setting."""
-    table: dict[str, dict[tuple[str, float, float], float]] = {name: {} for name in BETS}
-    for kind, sample in KINDS.items():
-        for tau in TAUS:
-            for distance in DISTANCES:
-                p = max(tau + distance, 0.0)
-                if distance < 0 and (kind, tau, p) in table["best fixed"]:
-                    continue
-                x = sample(np.random.default_rng(20261125), p, (runs, limit))
-                side = (x, tau) if distance < 0 else (1 - x, 1 - tau)
-                for name, bet in BETS.items():
-                    n = np.minimum(first_crossing(bet(*side)), limit)
-                    table[name][kind, tau, p] = float(n.mean())
-    return table
+def crossings(
+    sample: Sample, distance: float, tau: float, runs: int, limit: int
+) -> dict[str, NDArray[np.intp]]:
+    """For every bet: the image at which the side that is right (or, at tau, passes) is decided."""
+    p = max(tau + distance, 0.0)
+    x = sample(np.random.default_rng(20261125), p, (runs, limit))
+    side = (x, tau) if distance <= 0 else (1 - x, 1 - tau)
+    return {name: first_crossing(bet(*side)) for name, bet in BETS.items()}
+
+
+def excess(
+    taus: tuple[float, ...], distances: tuple[float, ...], runs: int, limit: int
+) -> dict[str, Array]:
+    """Mean images to the right decision (at most `limit`) over those of the best fixed stake."""
+    rows: dict[str, list[float]] = {name: [] for name in BETS}
+    for sample in KINDS.values():
+        for tau, distance in itertools.product(taus, distances):
+            found = crossings(sample, distance, tau, runs, limit)
+            means = {name: float(np.minimum(n, limit).mean()) for name, n in found.items()}
+            for name, mean in means.items():
+                rows[name].append(mean / means[REFERENCE])
+    return {name: np.array(row) for name, row in rows.items()}
+
+
+def decided(runs: int) -> dict[str, list[float]]:
+    """Share decided by 100, 200 and 500 images: tau .1, truth .05 and .15, all kinds of scores."""
+    rows: dict[str, list[NDArray[np.intp]]] = {name: [] for name in BETS}
+    for sample, distance in itertools.product(KINDS.values(), (-0.05, 0.05)):
+        for name, n in crossings(sample, distance, 0.1, runs, 500).items():
+            rows[name].append(n)
+    return {
+        name: [float(np.mean(np.concatenate(row) <= by)) for by in (100, 200, 500)]
+        for name, row in rows.items()
+    }
+
+
+def wrong(runs: int, limit: int) -> dict[str, float]:
+    """The largest share, over settings, of runs with the truth at tau that are ever passed."""
+    rows = dict.fromkeys(BETS, 0.0)
+    for sample, tau in itertools.product(KINDS.values(), (0.05, 0.2)):
+        for name, n in crossings(sample, 0.0, tau, runs, limit).items():
+            rows[name] = max(rows[name], float(np.mean(n <= limit)))
+    return rows
 
 
 def main() -> None:
+    """Print the table of the decision page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--limit", type=int, default=1000)
+    parser.add_argument("--runs", type=int, default=100)
     options = parser.parse_args()
-    table = images(options.runs, options.limit)
-    best = table["best fixed"]
-    for name, row in table.items():
-        ratios = np.array([row[key] / best[key] for key in best])
-        cells = []
-        for kind in KINDS:
-            cells.append(np.exp(np.mean([math.log(row[k] / best[k]) for k in best if k[0] == kind])))
-        near = np.exp(np.mean([math.log(row[k] / best[k]) for k in best if abs(k[1] - k[2]) < 0.06]))
-        print(f"{name:32s} geo {np.exp(np.log(ratios).mean()):.3f} near {near:.3f} worst {ratios.max():.2f}  "
-              + " ".join(f"{c:.2f}" for c in cells))
+    far = excess(
+        (0.02, 0.05, 0.1, 0.2, 0.3), (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2), options.runs, 1000
+    )
+    close = excess((0.05, 0.1, 0.3), (-0.02, 0.02), max(options.runs // 3, 10), 5000)
+    by, false = decided(2 * options.runs), wrong(5 * options.runs, 2000)
+    print("| bets | far | worst | close | by 100 / 200 / 500 | false pass |")
+    print("|---|---|---|---|---|---|")
+    for name in BETS:
+        geometric = [float(np.exp(np.log(table[name]).mean())) for table in (far, close)]
+        parts = " / ".join(f"{part:.0%}" for part in by[name])
+        print(
+            f"| {name} | {geometric[0]:.2f} | {far[name].max():.2f} | {geometric[1]:.2f}"
+            f" | {parts} | {false[name]:.1%} |"
+        )
 
 
 if __name__ == "__main__":

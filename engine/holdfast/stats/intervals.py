@@ -119,8 +119,8 @@ def icc(x: NDArray[np.float64]) -> float | None:
     if n < 2 or m < 2 or np.all(values == values[0, 0]):  # noqa: PLR2004 (two make a variance)
         return None
     means = values.mean(axis=1)
-    between: float = m * float(np.sum((means - means.mean()) ** 2)) / (n - 1)
-    within: float = float(np.sum((values - means[:, np.newaxis]) ** 2)) / (n * (m - 1))
+    between = m * float(np.sum((means - means.mean()) ** 2)) / (n - 1)
+    within = float(np.sum((values - means[:, np.newaxis]) ** 2)) / (n * (m - 1))
     return float((between - within) / (between + (m - 1) * within))
 
 

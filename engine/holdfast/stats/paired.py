@@ -18,6 +18,7 @@ __all__ = [
     "McNemar",
     "NonInferiority",
     "holm",
+    "images_for_noninferiority",
     "mcnemar",
     "modified_obuchowski",
     "noninferiority",
@@ -139,6 +140,30 @@ def noninferiority(difference: ArrayLike, margin: float, alpha: float) -> NonInf
     if low > -margin:
         return NonInferiority(mean, low, high, "passed")
     return NonInferiority(mean, low, high, "failed" if high < -margin else "inconclusive")
+
+
+def images_for_noninferiority(
+    variance: float, margin: float, alpha: float = 0.05, power: float = 0.9
+) -> int:
+    """Images that pass a comparison with probability `power` when nothing changed.
+
+    (z_alpha + z_power)^2 variance / margin^2; science reference, section 4.5.
+
+    Args:
+        variance: of the difference of one image; for one binary cell its discordant share.
+        margin: more than 0, in units of the score.
+        alpha: one-sided level of the lower bound.
+        power: probability to pass, in (0, 1).
+
+    Raises:
+        ValueError: alpha or power is not a level, or the margin is not positive.
+    """
+    check_level(alpha)
+    check_level(power)
+    if not margin > 0.0:
+        raise ValueError("a sample size takes a margin above 0")
+    quantiles = float(ndtri(1.0 - alpha) + ndtri(power))
+    return math.ceil(quantiles**2 * variance / margin**2)
 
 
 def _rare_loss(change: NDArray[np.float64], alpha: float) -> float:

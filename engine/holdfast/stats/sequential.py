@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from holdfast.stats.betting import ConfidenceSequence, confidence_sequence
 from holdfast.stats.checks import check_level, scores
@@ -62,7 +61,7 @@ class _Wealth:
         steps[0] += self._log_wealth
         log_wealth = np.cumsum(steps, axis=0)
         self._log_wealth = log_wealth[-1]
-        return np.asarray(logsumexp(log_wealth, axis=1))
+        return np.asarray(np.logaddexp.reduce(log_wealth, axis=1))
 
 
 class EProcess:
@@ -237,13 +236,15 @@ def _first_at(
 ) -> int | None:
     """The smallest n with log(sum exp(weights + n growth)) >= level, by bisection."""
     low, high = 0, 1
-    while logsumexp(weights + high * growth) < level:
+    while np.logaddexp.reduce(weights + high * growth) < level:
         low, high = high, 2 * high
         if high > _FOREVER:
             return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (
-            (low, middle) if logsumexp(weights + middle * growth) >= level else (middle, high)
+            (low, middle)
+            if np.logaddexp.reduce(weights + middle * growth) >= level
+            else (middle, high)
         )
     return high
