@@ -14,7 +14,7 @@ from scipy import sparse
 from holdfast.geometry.frame import Size, Window
 from holdfast.geometry.protocol import Canvas, View
 
-__all__ = ["Operator", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
+__all__ = ["Operator", "resample", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,23 @@ def shrink(
 
     The scaled content is then moved by `shift_px` = (dx, dy).
     """
-    channels = canvas.shape[2]
     size = (canvas.shape[0], canvas.shape[1])
     rows, columns = shrink_operators(size, window, zoom, shift_px)
     used = canvas[rows.start : rows.stop, columns.start : columns.stop]
     above = np.subtract(used, np.float32(fill), dtype=np.float32)  # so that outside is zero
-    width = columns.stop - columns.start
-    tall = rows.weights @ above.reshape(-1, width * channels)
+    np.add(resample(above, rows.weights, columns.weights), np.float32(fill), out=out)
+
+
+def resample(pixels: View, rows: "sparse.csr_array", columns: "sparse.csr_array") -> View:
+    """Apply `rows` (H, h) and `columns` (W, w) to `pixels` (h, w, c): (H, W, c)."""
+    (height, available), channels = rows.shape, pixels.shape[2]
+    (width, across) = columns.shape
+    tall = rows @ pixels.reshape(available, across * channels)
     # OpenCV transposes pixels many times faster than numpy copies a transposed array.
-    turned = cv2.transpose(tall.reshape(window.height, width, channels))
-    wide = columns.weights @ turned.reshape(width, window.height * channels)
-    view = cv2.transpose(wide.reshape(window.width, window.height, channels))
-    np.add(view.reshape(out.shape), np.float32(fill), out=out)
+    turned = cv2.transpose(tall.reshape(height, across, channels))
+    wide = columns @ turned.reshape(across, height * channels)
+    view = cv2.transpose(wide.reshape(width, height, channels))
+    return np.asarray(view, np.float32).reshape(height, width, channels)
 
 
 @lru_cache(maxsize=4096)
