@@ -39,7 +39,9 @@ class Embed:
         crop = np.empty(out.shape, np.float32)
         IDENTITY.view(canvas, window, fill, crop)
         height, width = object_size((window.height, window.width), self.size_px)
-        small = resample(crop, _resizer(window.height, height), _resizer(window.width, width))
+        small = np.empty((height, width, out.shape[2]), np.float32)
+        down, across = _resizer(window.height, height), _resizer(window.width, width)
+        resample(crop, down, across, small)
         rows, from_row, columns, from_column = self._places(window)
         out[...] = np.asarray(self.fill, np.float32)
         out[rows, columns] = small[from_row, from_column]
