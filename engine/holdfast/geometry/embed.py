@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy import sparse
 
 from holdfast.geometry.frame import Size, Window, overlap
 from holdfast.geometry.motions import IDENTITY
 from holdfast.geometry.protocol import Canvas, View
-from holdfast.geometry.shrink import triangle
+from holdfast.geometry.shrink import resample, triangle
 
 __all__ = ["Embed", "object_size"]
 
@@ -39,8 +39,9 @@ class Embed:
         crop = np.empty(out.shape, np.float32)
         IDENTITY.view(canvas, window, fill, crop)
         height, width = object_size((window.height, window.width), self.size_px)
-        tall = np.tensordot(_resizer(window.height, height), crop, 1)
-        small = np.tensordot(_resizer(window.width, width), tall, (1, 1)).transpose(1, 0, 2)
+        small = np.empty((height, width, out.shape[2]), np.float32)
+        down, across = _resizer(window.height, height), _resizer(window.width, width)
+        resample(crop, down, across, small)
         rows, from_row, columns, from_column = self._places(window)
         out[...] = np.asarray(self.fill, np.float32)
         out[rows, columns] = small[from_row, from_column]
@@ -70,7 +71,7 @@ def object_size(crop: Size, size_px: int) -> Size:
 
 
 @lru_cache(maxsize=64)
-def _resizer(available: int, length: int) -> NDArray[np.float32]:
+def _resizer(available: int, length: int) -> "sparse.csr_array":
     """(length, available): Pillow's antialiased bilinear resize of one axis.
 
     The triangle is cut at the border and its weights divided by what is left of them.
@@ -79,9 +80,8 @@ def _resizer(available: int, length: int) -> NDArray[np.float32]:
     at = (np.arange(length) + 0.5) * scale - 0.5
     source, weight = triangle(at, max(1.0, scale))
     weight[(source < 0) | (source >= available)] = 0.0
-    dense = np.zeros((length, available), np.float32)
-    rows = np.broadcast_to(np.arange(length)[:, None], source.shape)
-    np.add.at(dense, (rows, np.clip(source, 0, available - 1).astype(np.intp)), weight)
-    dense /= dense.sum(axis=1, keepdims=True)
-    dense.flags.writeable = False
-    return dense
+    weight /= weight.sum(axis=1, keepdims=True)
+    inside = weight > 0
+    row = np.broadcast_to(np.arange(length)[:, None], source.shape)[inside]
+    entries = (weight[inside].astype(np.float32), (row, source[inside].astype(np.int64)))
+    return sparse.csr_array(entries, shape=(length, available))

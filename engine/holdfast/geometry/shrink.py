@@ -3,6 +3,8 @@
 At zoom 1 the triangle is the bilinear kernel, so the two meet without a step.
 """
 
+import math
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +16,9 @@ from scipy import sparse
 from holdfast.geometry.frame import Size, Window
 from holdfast.geometry.protocol import Canvas, View
 
-__all__ = ["Operator", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
+__all__ = ["Operator", "resample", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
+
+_BUFFERS = threading.local()
 
 
 @dataclass(frozen=True)
@@ -39,18 +43,43 @@ def shrink(
 
     The scaled content is then moved by `shift_px` = (dx, dy).
     """
-    channels = canvas.shape[2]
     size = (canvas.shape[0], canvas.shape[1])
     rows, columns = shrink_operators(size, window, zoom, shift_px)
     used = canvas[rows.start : rows.stop, columns.start : columns.stop]
-    above = np.subtract(used, np.float32(fill), dtype=np.float32)  # so that outside is zero
-    width = columns.stop - columns.start
-    tall = rows.weights @ above.reshape(-1, width * channels)
+    above = _scratch("above", used.shape)
+    np.subtract(used, np.float32(fill), out=above, dtype=np.float32)  # so that outside is zero
+    resample(above, rows.weights, columns.weights, out)
+    out += np.float32(fill)
+
+
+def resample(
+    pixels: View, rows: "sparse.csr_array", columns: "sparse.csr_array", out: View
+) -> None:
+    """Apply `rows` (H, h) and `columns` (W, w) to `pixels` (h, w, c): `out` (H, W, c)."""
+    (height, available), channels = rows.shape, pixels.shape[2]
+    (width, across) = columns.shape
+    tall = rows @ pixels.reshape(available, across * channels)
     # OpenCV transposes pixels many times faster than numpy copies a transposed array.
-    turned = cv2.transpose(tall.reshape(window.height, width, channels))
-    wide = columns.weights @ turned.reshape(width, window.height * channels)
-    view = cv2.transpose(wide.reshape(window.width, window.height, channels))
-    np.add(view.reshape(out.shape), np.float32(fill), out=out)
+    turned = _scratch("turned", (across, height, channels))
+    _transpose(tall.reshape(height, across, channels), turned)
+    wide = columns @ turned.reshape(across, height * channels)
+    _transpose(wide.reshape(width, height, channels), out)
+
+
+def _transpose(pixels: View, out: View) -> None:
+    """Rows become columns."""
+    turned = cv2.transpose(pixels, dst=out)
+    if turned is not out:  # OpenCV does not write into every layout
+        out[...] = np.asarray(turned, np.float32).reshape(out.shape)
+
+
+def _scratch(name: str, shape: tuple[int, ...]) -> View:
+    """A buffer of this thread for one call: fresh megabytes cost more than the arithmetic."""
+    buffer: View | None = getattr(_BUFFERS, name, None)
+    if buffer is None or buffer.size < math.prod(shape):
+        buffer = np.empty(math.prod(shape), np.float32)
+        setattr(_BUFFERS, name, buffer)
+    return buffer[: math.prod(shape)].reshape(shape)
 
 
 @lru_cache(maxsize=4096)
