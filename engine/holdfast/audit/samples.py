@@ -69,6 +69,7 @@ class SampleWriter:
         self._sink = _Hashing(file)
         self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
         self._cells = cells
+        self._named = _named(cells)
         self._rows = 0
 
     def write(
@@ -80,12 +81,12 @@ class SampleWriter:
     ) -> None:
         """Add n probes: their readouts (n, m + 1), scores (n, m) and fill shares (n, m)."""
         views = len(self._cells) + 1
+        rows = np.repeat(np.arange(len(block)), views)
+        labels = [probe.label if probe.label >= 0 else None for probe in block]
         first = np.zeros((len(block), 1))
         columns = {
-            "probe": [probe.name for probe in block for _ in range(views)],
-            "label": [
-                probe.label if probe.label >= 0 else None for probe in block for _ in range(views)
-            ],
+            "probe": pa.array([probe.name for probe in block], pa.string()).take(rows),
+            "label": pa.array(labels, pa.int32()).take(rows),
             **self._parameters(len(block)),
             "predicted": seen.predicted.ravel(),
             "predicted_probability": seen.predicted_probability.ravel(),
@@ -105,16 +106,22 @@ class SampleWriter:
             sha256=self._sink.sha256.hexdigest(), size_bytes=self._sink.size, n_rows=self._rows
         )
 
-    def _parameters(self, n: int) -> dict[str, list[object]]:
+    def _parameters(self, n: int) -> dict[str, pa.Array]:
         """The columns that name the cell, repeated for n probes."""
-        named = [dict([cell.parameter]) for cell in self._cells]
-        shifts = [row.get("shift_px") or (None, None) for row in named]
-        columns: dict[str, list[object]] = {
-            "family": ["identity", *(str(cell.family) for cell in self._cells)],
-            "cell": [-1, *range(len(self._cells))],
-            "shift_x_px": [None, *(shift[0] for shift in shifts)],
-            "shift_y_px": [None, *(shift[1] for shift in shifts)],
-            "angle_deg": [None, *(row.get("angle_deg") for row in named)],
-            "zoom": [None, *(row.get("zoom") for row in named)],
-        }
-        return {name: values * n for name, values in columns.items()}
+        places = np.tile(np.arange(len(self._cells) + 1), n)
+        return {name: column.take(places) for name, column in self._named.items()}
+
+
+def _named(cells: Sequence[CellSpec]) -> dict[str, pa.Array]:
+    """The columns that name the cell, of one probe."""
+    named = [dict([cell.parameter]) for cell in cells]
+    shifts = [row.get("shift_px") or (None, None) for row in named]
+    columns: dict[str, list[object]] = {
+        "family": ["identity", *(str(cell.family) for cell in cells)],
+        "cell": [-1, *range(len(cells))],
+        "shift_x_px": [None, *(shift[0] for shift in shifts)],
+        "shift_y_px": [None, *(shift[1] for shift in shifts)],
+        "angle_deg": [None, *(row.get("angle_deg") for row in named)],
+        "zoom": [None, *(row.get("zoom") for row in named)],
+    }
+    return {name: pa.array(rows, SCHEMA.field(name).type) for name, rows in columns.items()}

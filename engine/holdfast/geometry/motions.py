@@ -1,6 +1,7 @@
 """The motions: how a view is taken from a canvas. Shifts copy pixels, the others interpolate once.
 
-A view is written as float32 in pixel units, 0 to 255, and is never rounded again.
+A view is written as float32 in pixel units, 0 to 255, and is never rounded again. Interpolation
+goes channel by channel: a canvas whose planes lie contiguous in memory is read without a copy.
 """
 
 import math
@@ -17,7 +18,7 @@ from holdfast.geometry.shrink import shrink, shrink_fill_share
 
 __all__ = ["IDENTITY", "Motion", "Rotation", "Shift", "Zoom"]
 
-Canvas = NDArray[np.uint8]
+Canvas = NDArray[np.uint8] | NDArray[np.float32]
 View = NDArray[np.float32]
 
 _QUARTERS = {0.0: (1.0, 0.0), 90.0: (0.0, 1.0), 180.0: (-1.0, 0.0), 270.0: (0.0, -1.0)}
@@ -43,13 +44,15 @@ class Shift:
     dx: int
     dy: int
 
-    def view(self, canvas: Canvas, window: Window, fill: int, out: View) -> None:
-        """Write the shifted view; see `Motion.view`."""
+    def view(
+        self, canvas: Canvas, window: Window, fill: int | NDArray[np.float32], out: View
+    ) -> None:
+        """Write the shifted view; see `Motion.view`. `fill` may be one value per channel."""
         rows, from_row = _overlap(window.top - self.dy, window.height, canvas.shape[0])
         columns, from_column = _overlap(window.left - self.dx, window.width, canvas.shape[1])
         whole = rows == slice(0, window.height) and columns == slice(0, window.width)
         if not whole:
-            out.fill(fill)
+            out[...] = fill
         out[rows, columns] = canvas[from_row, from_column]
 
     def fill_share(self, canvas: Size, window: Window) -> float:
@@ -99,6 +102,7 @@ class Zoom:
         return _warp_fill_share(canvas, window, 0.0, self.zoom)
 
 
+@lru_cache(maxsize=4096)
 def _overlap(start: int, length: int, available: int) -> tuple[slice, slice]:
     """Where a run of `length` from `start` meets 0..available: in the run, and in the source."""
     first, last = max(start, 0), min(start + length, available)
@@ -106,8 +110,9 @@ def _overlap(start: int, length: int, available: int) -> tuple[slice, slice]:
     return slice(first - start, last - start), slice(first, last)
 
 
+@lru_cache(maxsize=4096)
 def _matrix(window: Window, angle_deg: float, zoom: float) -> NDArray[np.float64]:
-    """2 x 3, view -> canvas: where each pixel of the view comes from."""
+    """2 x 3, view -> canvas: where each pixel of the view comes from. Shared: not to be changed."""
     quarter = _QUARTERS.get(angle_deg % 360)
     radians = math.radians(angle_deg)
     cos, sin = quarter or (math.cos(radians), math.sin(radians))
@@ -118,15 +123,16 @@ def _matrix(window: Window, angle_deg: float, zoom: float) -> NDArray[np.float64
 
 def _warp(canvas: Canvas, matrix: NDArray[np.float64], fill: int, out: View) -> None:
     # From float32 OpenCV interpolates exactly; from uint8 it would round the view.
-    warped = cv2.warpAffine(
-        canvas.astype(np.float32),
-        matrix,
-        (out.shape[1], out.shape[0]),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(fill, fill, fill, fill),
-    )
-    out[...] = warped.reshape(out.shape)
+    exact = np.asarray(canvas, np.float32)
+    for channel in range(out.shape[2]):
+        out[..., channel] = cv2.warpAffine(
+            exact[..., channel],
+            matrix,
+            (out.shape[1], out.shape[0]),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(fill,),
+        )
 
 
 @lru_cache(maxsize=4096)

@@ -15,17 +15,19 @@ __all__ = ["shrink", "shrink_fill_share"]
 
 
 def shrink(
-    canvas: NDArray[np.uint8], window: Window, zoom: float, fill: int, out: NDArray[np.float32]
+    canvas: NDArray[np.uint8] | NDArray[np.float32],
+    window: Window,
+    zoom: float,
+    fill: int,
+    out: NDArray[np.float32],
 ) -> None:
     """Write the view of `canvas` (h, w, c), content scaled by `zoom`, into `out` (H, W, c)."""
-    height, width, channels = canvas.shape
-    rows, columns = _operators((height, width), window, zoom)
-    above = np.subtract(canvas, np.float32(fill), dtype=np.float32)  # so that outside is zero
-    tall = rows @ above.reshape(height, width * channels)
-    turned = tall.reshape(window.height, width, channels).transpose(1, 0, 2)
-    wide = columns @ turned.reshape(width, window.height * channels)
-    out[...] = wide.reshape(window.width, window.height, channels).transpose(1, 0, 2)
-    out += np.float32(fill)
+    rows, columns = _operators((canvas.shape[0], canvas.shape[1]), window, zoom)
+    for channel in range(canvas.shape[2]):
+        above = np.subtract(canvas[..., channel], np.float32(fill), dtype=np.float32)
+        tall = rows @ above  # above the fill, so that what is outside is zero
+        wide = columns @ np.ascontiguousarray(tall.T)
+        np.add(wide.T, np.float32(fill), out=out[..., channel])
 
 
 @lru_cache(maxsize=4096)
