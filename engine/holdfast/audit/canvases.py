@@ -1,7 +1,10 @@
-"""The probes of an audit in their seeded order, decoded block by block."""
+"""The probes of an audit in their seeded order, decoded block by block, one block ahead."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ __all__ = ["CanvasReader", "Probe", "seeded_order"]
 
 _MAX_BROKEN_SHARE = 0.05
 _MAX_BROKEN = 100
+_AHEAD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,7 @@ class CanvasReader:
         Raises:
             HoldfastError: `too_many_bad_images` when over 5 % or 100 of the set are broken.
         """
-        found = (self._probe(index) for index in self.order[start:stop])
-        return [probe for probe in found if probe is not None]
+        return self._usable(map(self._decoded, self.order[start:stop]))
 
     def one(self, index: int) -> Probe:
         """Probe `index` of the set, which is known to be usable."""
@@ -63,23 +66,75 @@ class CanvasReader:
         return Probe(index, names[index], labels[index], canvas, groups[index])
 
     def blocks(self, size: int) -> Iterator[tuple[int, list[Probe]]]:
-        """Places done so far, and the usable probes of each block of `size` places."""
-        for start in range(0, len(self.order), size):
-            stop = min(start + size, len(self.order))
-            yield stop, self.read(start, stop)
+        """Places done so far, and the usable probes of each block of `size` places.
 
-    def _probe(self, index: int) -> Probe | None:
+        While a block is in use, a thread decodes the next one, as far as `_AHEAD_BYTES` of
+        canvases go. A broken probe is listed when its block is asked for, not before.
+        """
+        with ThreadPoolExecutor(1, "canvases") as beside:
+            ahead = _Ahead(self._decoded, iter(self.order), beside)
+            try:
+                for start in range(0, len(self.order), size):
+                    stop = min(start + size, len(self.order))
+                    block = self._usable(ahead.take(stop - start))
+                    largest = max((probe.canvas.nbytes for probe in block), default=_AHEAD_BYTES)
+                    ahead.fill(min(size, _AHEAD_BYTES // largest))
+                    yield stop, block
+            finally:
+                ahead.drop()
+
+    def _decoded(self, index: int) -> "_Found":
         if index in self.skipped:
-            return None
+            return index, self.skipped[index]
         try:
-            return self.one(index)
+            return index, self.one(index)
         except HoldfastError as error:
             name = self.probes.names[index][:400]
-            self.skipped[index] = SkippedProbe(probe=name, code=error.code)
-            self._check_share(name, error.code)
-            return None
+            return index, SkippedProbe(probe=name, code=error.code)
 
-    def _check_share(self, name: str, code: str) -> None:
+    def _usable(self, found: "Iterable[_Found]") -> list[Probe]:
+        usable: list[Probe] = []
+        for index, item in found:
+            if isinstance(item, Probe):
+                usable.append(item)
+            elif index not in self.skipped:
+                self.skipped[index] = item
+                self._check_share(item)
+        return usable
+
+    def _check_share(self, last: SkippedProbe) -> None:
         n, total = len(self.skipped), len(self.order)
         if n > _MAX_BROKEN or n > _MAX_BROKEN_SHARE * total:
-            raise HoldfastError("too_many_bad_images", n=n, m=total, name=name, reason=code)
+            raise HoldfastError(
+                "too_many_bad_images", n=n, m=total, name=last.probe, reason=last.code
+            )
+
+
+_Found = tuple[int, Probe | SkippedProbe]
+"""An index of the set, and what came of it."""
+
+
+@dataclass
+class _Ahead:
+    """Probes that a thread decodes before they are asked for, in order."""
+
+    decode: Callable[[int], _Found]
+    waiting: Iterator[int]
+    beside: ThreadPoolExecutor
+    _begun: deque[Future[_Found]] = field(default_factory=deque)
+
+    def fill(self, n: int) -> None:
+        """Have n probes under way or ready, or as many as are left."""
+        for index in islice(self.waiting, max(0, n - len(self._begun))):
+            self._begun.append(self.beside.submit(self.decode, index))
+
+    def take(self, n: int) -> Iterator[_Found]:
+        """The next n probes; what decoding raised is raised here."""
+        self.fill(n)
+        for _ in range(n):
+            yield self._begun.popleft().result()
+
+    def drop(self) -> None:
+        """Nobody asks any more."""
+        for future in self._begun:
+            future.cancel()

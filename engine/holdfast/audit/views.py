@@ -1,13 +1,19 @@
-"""Run a model over all views of a block of probes, in batches across images and cells."""
+"""Run a model over all views of a block of probes, in batches across images and cells.
+
+The next batch is made in a thread beside the model, in the second of two buffers. Batches and their
+order are those of one thread: scores do not depend on who is faster.
+"""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
+from holdfast.audit.pixels import ViewMaker
 from holdfast.errors import HoldfastError
-from holdfast.geometry import Frame, Motion, enlarge_nearest
+from holdfast.geometry import Frame, Motion
 from holdfast.runtimes.feed import Feed
 from holdfast.runtimes.protocol import ModelUnderTest
 
@@ -17,19 +23,23 @@ _BATCH_BYTES = 16 << 20
 _MAX_BATCH = 256
 _FLOAT_BYTES = 4
 
+Job = tuple[Probe, Motion]
+
 
 class ViewRunner:
-    """Takes views from canvases into one reused buffer and asks the model batch by batch."""
+    """Takes views from canvases into two reused buffers and asks the model batch by batch."""
 
     def __init__(self, model: ModelUnderTest, frame: Frame, fill: int, enlarge: int = 1) -> None:
-        """Size the buffer: about 16 MiB of views, a whole number of the model's own batches."""
+        """Size the buffers: about 16 MiB of views, a whole number of the model's own batches.
+
+        With `enlarge` every pixel of a view is repeated so many times in both directions.
+        """
         height, width = (side * enlarge for side in frame.crop)
         view_bytes = height * width * model.card.channels * _FLOAT_BYTES
         views = max(1, min(_MAX_BATCH, _BATCH_BYTES // view_bytes))
         own = model.card.batch or 1
-        self._buffer = np.empty(
-            (max(own, views // own * own), height, width, model.card.channels), np.float32
-        )
+        shape = (max(own, views // own * own), model.card.channels, height, width)
+        self._buffers = (np.empty(shape, np.float32), np.empty(shape, np.float32))
         self._model = model
         self._frame = frame
         self._fill = fill
@@ -50,12 +60,13 @@ class ViewRunner:
     @property
     def batch(self) -> int:
         """How many views go through the model at a time."""
-        return len(self._buffer)
+        return len(self._buffers[0])
 
     def view(self, probe: Probe, motion: Motion) -> NDArray[np.float32]:
         """One view (h, w, c), 0 to 255."""
-        out = np.empty(self._buffer.shape[1:], np.float32)
-        self._take(probe, motion, out)
+        height, width, channels = probe.canvas.shape
+        out = np.empty((*self._frame.crop, channels), np.float32)
+        motion.view(probe.canvas, self._frame.window((height, width)), self._fill, out)
         return out
 
     def scores(
@@ -67,21 +78,26 @@ class ViewRunner:
     ) -> NDArray[np.float32]:
         """Scores (n, m, k) of n probes in m motions; `on_batch` hears how many views are done."""
         jobs = [(probe, motion) for probe in block for motion in motions]
+        batches = [jobs[start : start + self.batch] for start in range(0, len(jobs), self.batch)]
+        maker = ViewMaker(self._frame, self._fill, feed, self._enlarge)
         parts: list[NDArray[np.float32]] = []
-        for start in range(0, len(jobs), len(self._buffer)):
-            batch = jobs[start : start + len(self._buffer)]
-            for place, (probe, motion) in enumerate(batch):
-                self._take(probe, motion, self._buffer[place])
-            parts.append(self._model(feed(self._buffer[: len(batch)])))
-            on_batch(len(batch))
+        with ThreadPoolExecutor(1, "views") as beside:
+            ready = beside.submit(_fill, maker, batches[0], self._buffers[0])
+            for turn in range(len(batches)):
+                batch = ready.result()
+                if turn + 1 < len(batches):
+                    other = self._buffers[(turn + 1) % 2]
+                    ready = beside.submit(_fill, maker, batches[turn + 1], other)
+                parts.append(self._model(batch))
+                on_batch(len(batch))
         scores = np.concatenate(parts)
         return scores.reshape(len(block), len(motions), -1)
 
-    def _take(self, probe: Probe, motion: Motion, out: NDArray[np.float32]) -> None:
-        window = self._frame.window((probe.canvas.shape[0], probe.canvas.shape[1]))
-        if self._enlarge == 1:
-            motion.view(probe.canvas, window, self._fill, out)
-            return
-        plain = np.empty((*self._frame.crop, out.shape[-1]), np.float32)
-        motion.view(probe.canvas, window, self._fill, plain)
-        out[...] = enlarge_nearest(plain, self._enlarge)
+
+def _fill(
+    maker: ViewMaker, jobs: Sequence[Job], buffer: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Make the views of one batch; the filled part of the buffer, (n, c, h, w)."""
+    for place, (probe, motion) in enumerate(jobs):
+        maker.make(probe, motion, buffer[place])
+    return buffer[: len(jobs)]

@@ -1,6 +1,7 @@
 """Canvas and window: how large an image is decoded, and which part of it the model sees."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard
@@ -106,6 +107,7 @@ def frame_for(card: ModelCard, spec: InputSpec) -> Frame:
     return Frame(crop, spec.resize)
 
 
+@lru_cache(maxsize=4096)
 def overlap(start: int, length: int, available: int) -> tuple[slice, slice]:
     """Where a run of `length` from `start` meets 0..available: in the run, and in the source."""
     first, last = max(start, 0), min(start + length, available)

@@ -5,6 +5,9 @@ A view is written as float32 in pixel units, 0 to 255, and is never rounded agai
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from holdfast.geometry.frame import Size, Window, overlap
 from holdfast.geometry.protocol import Canvas, View
 from holdfast.geometry.shrink import shrink, shrink_fill_share
@@ -20,13 +23,15 @@ class Shift:
     dx: int
     dy: int
 
-    def view(self, canvas: Canvas, window: Window, fill: int, out: View) -> None:
-        """Write the shifted view; see `Motion.view`."""
+    def view(
+        self, canvas: Canvas, window: Window, fill: int | NDArray[np.float32], out: View
+    ) -> None:
+        """Write the shifted view; see `Motion.view`. `fill` may be one value per channel."""
         rows, from_row = overlap(window.top - self.dy, window.height, canvas.shape[0])
         columns, from_column = overlap(window.left - self.dx, window.width, canvas.shape[1])
         whole = rows == slice(0, window.height) and columns == slice(0, window.width)
         if not whole:
-            out.fill(fill)
+            out[...] = fill
         out[rows, columns] = canvas[from_row, from_column]
 
     def fill_share(self, canvas: Size, window: Window) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from holdfast.geometry.frame import Size, Window
 
-__all__ = ["Canvas", "Motion", "View", "coverage", "unseen_share"]
+__all__ = ["Canvas", "Motion", "View", "coverage", "is_planar", "unseen_share"]
 
 Canvas = NDArray[np.uint8] | NDArray[np.float32]
 """(h, w, c), 0 to 255. Float32 is taken as it is, with no rounding."""
@@ -27,6 +27,11 @@ class Motion(Protocol):
 
     def __hash__(self) -> int:
         """Equal motions are one key: what depends on the frame alone is computed once."""
+
+
+def is_planar(pixels: Canvas) -> bool:
+    """Whether the channels of (h, w, c) lie one after the other in memory, plane by plane."""
+    return pixels.shape[2] > 1 and pixels.strides[2] > pixels.strides[1]
 
 
 @lru_cache(maxsize=128)

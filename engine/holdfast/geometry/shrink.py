@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from holdfast.geometry.frame import Size, Window
-from holdfast.geometry.protocol import Canvas, View
+from holdfast.geometry.protocol import Canvas, View, is_planar
 
 __all__ = ["Operator", "resample", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
 
@@ -43,6 +43,11 @@ def shrink(
 
     The scaled content is then moved by `shift_px` = (dx, dy).
     """
+    if is_planar(canvas):
+        for channel in range(canvas.shape[2]):
+            one = slice(channel, channel + 1)
+            shrink(canvas[..., one], window, zoom, fill, out[..., one], shift_px=shift_px)
+        return
     size = (canvas.shape[0], canvas.shape[1])
     rows, columns = shrink_operators(size, window, zoom, shift_px)
     used = canvas[rows.start : rows.stop, columns.start : columns.stop]

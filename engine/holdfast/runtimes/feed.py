@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +25,27 @@ class Feed:
     std: tuple[float, ...]
     order: ChannelOrder | None
 
-    def __call__(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
+    @property
+    def sources(self) -> slice:
+        """Which channel of the picture each channel of the model takes, to index an axis with."""
+        return slice(None, None, -1) if self.order is ChannelOrder.bgr else slice(None)
+
+    def __call__(self, views: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise views (n, h, w, c), RGB or grey, 0 to 255, to a batch (n, c, h, w)."""
         n, height, width, channels = views.shape
         batch = np.empty((n, channels, height, width), np.float32)
-        for channel in range(channels):
-            source = channels - 1 - channel if self.order is ChannelOrder.bgr else channel
-            slope = np.float32(self.scale / self.std[channel])
-            offset = np.float32(self.mean[channel] / self.std[channel])
-            np.multiply(views[..., source], slope, out=batch[:, channel])
-            if offset:
-                batch[:, channel] -= offset
+        np.copyto(batch, views[..., self.sources].transpose(0, 3, 1, 2))
+        self.normalise(batch)
         return batch
+
+    def normalise(self, batch: NDArray[np.float32]) -> None:
+        """Normalise pixels (..., c, h, w) in place; their channels are in the model's order."""
+        for channel, (mean, std) in enumerate(zip(self.mean, self.std, strict=True)):
+            slope, offset = np.float32(self.scale / std), np.float32(mean / std)
+            plane = batch[..., channel, :, :]
+            plane *= slope
+            if offset:
+                plane -= offset
 
 
 _PRESETS = {
