@@ -66,7 +66,8 @@ def per_image(
     A measurement that applies to no image of the block is left out.
     """
     labelled = labels >= 0
-    yield "accuracy", PerImage(np.asarray(~seen.correct[labelled, 0], np.float64), labelled)
+    if labelled.any():
+        yield "accuracy", PerImage(np.asarray(~seen.correct[labelled, 0], np.float64), labelled)
     first = len(layout.references)
     for family in Family:
         places = layout.places(family)

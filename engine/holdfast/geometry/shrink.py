@@ -73,6 +73,9 @@ def resample(
 
 def _transpose(pixels: View, out: View) -> None:
     """Rows become columns."""
+    if pixels.shape[2] == 1:  # OpenCV knows no axis of length one
+        out[...] = cv2.transpose(pixels[..., 0])[..., np.newaxis]
+        return
     turned = cv2.transpose(pixels, dst=out)
     if turned is not out:  # OpenCV does not write into every layout
         out[...] = np.asarray(turned, np.float32).reshape(out.shape)

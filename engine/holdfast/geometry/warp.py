@@ -80,6 +80,8 @@ def warp(canvas: Canvas, matrix: Matrix, fill: int, out: View) -> None:
     # From float32 OpenCV interpolates exactly; from uint8 it would round the view.
     source = padded.astype(np.float32, copy=False)
     target = np.empty((*out.shape[:2], source.shape[2]), np.float32) if colour else out
+    if source.shape[2] == 1:  # OpenCV knows no axis of length one
+        source, target = source[..., 0], target[..., 0]
     warped = cv2.warpAffine(
         source,
         matrix,
@@ -90,7 +92,7 @@ def warp(canvas: Canvas, matrix: Matrix, fill: int, out: View) -> None:
         borderValue=(fill, fill, fill, fill),
     )
     result = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB, dst=out) if colour else warped
-    if result is not out:  # OpenCV does not write into every layout
+    if result is not (out if colour else target):  # OpenCV does not write into every layout
         out[...] = cast("View", result).reshape(out.shape)
 
 

@@ -115,7 +115,7 @@ def test_a_net_that_looks_at_one_pixel_tells_where_content_went(
     row, column = place[0] + 4, place[1] + 6  # where the window starts
     padded = np.pad(images, [(0, 0), (50, 50), (50, 50)])
     for seen in rows_of(output):
-        dx, dy = seen["shift_x_px"] or 0, seen["shift_y_px"] or 0
+        dx, dy = int(seen["shift_x_px"] or 0), int(seen["shift_y_px"] or 0)
         pixel = padded[int(seen["probe"][:4]), 50 + row - dy, 50 + column - dx]
         assert seen["predicted"] == int(pixel == 0)
     for shift in shifts:
