@@ -134,7 +134,7 @@ def shares(draw: np.random.Generator, p: float, rho: float, shape: tuple[int, in
 
 
 KINDS: dict[str, Sample] = {
-    "binary": lambda draw, p, shape: (draw.random(shape) < p) * 1.0,
+    "binary": lambda draw, p, shape: np.asarray(draw.random(shape) < p, np.float64),
     "shares, ICC .6": lambda draw, p, shape: shares(draw, p, 0.6, shape),
     "shares, ICC .2": lambda draw, p, shape: shares(draw, p, 0.2, shape),
     "shares, ICC .02": lambda draw, p, shape: shares(draw, p, 0.02, shape),
@@ -144,7 +144,7 @@ KINDS: dict[str, Sample] = {
 def first_crossing(log_e: Array) -> NDArray[np.intp]:
     """The 1-based image at which each run is decided; one more than there are if never."""
     hit = log_e >= LOG_LEVEL
-    return np.where(hit.any(1), hit.argmax(1) + 1, log_e.shape[1] + 1)
+    return np.asarray(np.where(hit.any(1), hit.argmax(1) + 1, log_e.shape[1] + 1))
 
 
 def crossings(
