@@ -110,15 +110,15 @@ BETS: dict[str, Bet] = {
     "aGRAPA, c = .9": agrapa(0.9),
     "aGRAPA, c = .999": agrapa(0.999),
     "aGRAPA, c = .9, start at tau, variance .05": agrapa(0.9, None, 0.05),
-    "the same, start worth 5 images": agrapa(0.9, None, 0.05, 5),
     "predictable mixture, c = .9": predictable_mixture(0.9),
     "mean of 20 equally spaced stakes": mixture((np.arange(20) + 0.5) / 20),
     "mean of 25 log-spaced stakes, share .01 up": mixture(np.geomspace(0.01, 0.999, 25)),
+    "**4 stakes from .05 off tau; a tenth on 2 smaller ones**": product,
     "4 stakes from .05 off tau, equal weights": scaled(0.05, 4),
     "10 stakes from .01 off tau, equal weights": scaled(0.01, 10),
     "half that, half aGRAPA": both(scaled(0.01, 10), agrapa(0.9, None, 0.05)),
     "10 from .01, weights share^1/4": scaled(0.01, 10, 0.25),
-    "**10 from .01, weights share^1/2**": product,
+    "10 from .01, weights share^1/2": scaled(0.01, 10, 0.5),
     "10 from .01, weights share^3/4": scaled(0.01, 10, 0.75),
     "16 from .004, weights share^1/2": scaled(0.004, 16, 0.5),
     REFERENCE: best_fixed,
@@ -134,7 +134,7 @@ def shares(draw: np.random.Generator, p: float, rho: float, shape: tuple[int, in
 
 
 KINDS: dict[str, Sample] = {
-    "binary": lambda draw, p, shape: (draw.random(shape) < p) * 1.0,
+    "binary": lambda draw, p, shape: np.asarray(draw.random(shape) < p, np.float64),
     "shares, ICC .6": lambda draw, p, shape: shares(draw, p, 0.6, shape),
     "shares, ICC .2": lambda draw, p, shape: shares(draw, p, 0.2, shape),
     "shares, ICC .02": lambda draw, p, shape: shares(draw, p, 0.02, shape),
@@ -144,7 +144,7 @@ KINDS: dict[str, Sample] = {
 def first_crossing(log_e: Array) -> NDArray[np.intp]:
     """The 1-based image at which each run is decided; one more than there are if never."""
     hit = log_e >= LOG_LEVEL
-    return np.where(hit.any(1), hit.argmax(1) + 1, log_e.shape[1] + 1)
+    return np.asarray(np.where(hit.any(1), hit.argmax(1) + 1, log_e.shape[1] + 1))
 
 
 def crossings(
@@ -184,18 +184,18 @@ def decided(runs: int) -> dict[str, list[float]]:
 
 
 def wrong(runs: int, limit: int) -> dict[str, float]:
-    """The largest share, over settings, of runs with the truth at tau that are ever passed."""
-    rows = dict.fromkeys(BETS, 0.0)
+    """The share of runs with the truth at tau that are ever passed, over all settings."""
+    rows: dict[str, list[float]] = {name: [] for name in BETS}
     for sample, tau in itertools.product(KINDS.values(), (0.05, 0.2)):
         for name, n in crossings(sample, 0.0, tau, runs, limit).items():
-            rows[name] = max(rows[name], float(np.mean(n <= limit)))
-    return rows
+            rows[name].append(float(np.mean(n <= limit)))
+    return {name: float(np.mean(row)) for name, row in rows.items()}
 
 
 def main() -> None:
     """Print the table of the decision page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=60)
     options = parser.parse_args()
     far = excess(
         (0.02, 0.05, 0.1, 0.2, 0.3), (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2), options.runs, 1000

@@ -29,7 +29,7 @@ def slope(m: int, p: float) -> NDArray[np.float64]:
 
 def one(m: int, p: float) -> NDArray[np.float64]:
     """One bad cell among cells of half its rate."""
-    return np.r_[p, np.full(m - 1, p / 2)]
+    return np.concatenate([[p], np.full(m - 1, p / 2)])
 
 
 # images, true rates of the cells, correlation of the latent variable

@@ -101,7 +101,8 @@ def _max_t(
 ) -> tuple[float, float]:
     """Bounds from the largest studentised error of all cells in resamples of the images.
 
-    Two pseudo-observations at each end keep the error of a cell without any flip above 0.
+    Two pseudo-observations at each end keep the error of a cell with hardly any flip above 0. Cells
+    that do not vary at all tell a bootstrap nothing; they take their bounds from Bonferroni.
     """
     n, means = len(values), values.mean(axis=0)
     centred = values - means
@@ -111,5 +112,8 @@ def _max_t(
     deviations = counts @ centred / n / errors
     below = float(np.quantile((-deviations).max(axis=1), 1.0 - tail))
     above = float(np.quantile(deviations.max(axis=1), 1.0 - tail))
-    low, high = (means - above * errors).max(), (means + below * errors).max()
-    return max(float(low), 0.0), min(float(high), 1.0)
+    low, high = means - above * errors, means + below * errors
+    flat = np.ptp(values, axis=0) == 0.0
+    if flat.any():
+        low[flat], high[flat] = _bounds(values[:, flat], tail / len(means))
+    return max(float(low.max()), 0.0), min(float(high.max()), 1.0)

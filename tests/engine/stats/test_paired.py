@@ -1,7 +1,7 @@
 """Paired comparisons against scipy, plain enumeration and the values of the science page."""
 
+import math
 from itertools import permutations
-from math import comb
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_mcnemar_is_the_binomial_test(b: int, c: int) -> None:
     if n:
         assert found.exact == pytest.approx(binomtest(b, n).pvalue, abs=1e-12)
     if b != c:
-        weights = [comb(n, k) / 2**n for k in range(n + 1)]
+        weights = [math.comb(n, k) / 2**n for k in range(n + 1)]
         mid = 2 * sum(weights[: min(b, c)]) + weights[min(b, c)]
         assert found.mid_p == pytest.approx(mid, rel=1e-9)
     assert mcnemar(c, b) == found
@@ -63,7 +63,7 @@ def _score(b: int, c: int, n: int, difference: float) -> float:
 
     def loss(q: float) -> float:  # q: only the second positive; q + difference: only the first
         parts = ((b, q + difference), (c, q), (n - b - c, 1 - 2 * q - difference))
-        return -sum(k * np.log(max(share, 1e-300)) for k, share in parts if k)
+        return -sum(k * math.log(max(share, 1e-300)) for k, share in parts if k)
 
     q = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
     variance = n * (2 * q + difference - difference**2)

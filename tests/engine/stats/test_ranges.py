@@ -39,7 +39,8 @@ def test_the_table_of_samples_with_power(setting: tuple[float, float]) -> None:
     tau, p = setting
     first, always = POWER[setting]
     n = np.arange(first // 2, always + 300)
-    needed, failures = [], 0
+    needed: list[int] = []
+    failures = 0
     while not needed or needed[-1] <= n[-1]:
         needed.append(images_needed(tau, failures, 0.95))
         failures += 1

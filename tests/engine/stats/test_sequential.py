@@ -21,13 +21,10 @@ def _shares(seed: int, n: int, p: float, cells: int = 25) -> NDArray[np.float64]
 
 
 def _wealth(x: list[float], tau: float) -> list[float]:
-    """The mean wealth of ten gamblers who bet that the mean is below tau, image by image."""
-    shares = [0.0] * 10
-    first = min(0.01 / tau, 0.25)
-    for j in range(10):
-        shares[j] = first * (0.999 / first) ** (j / 9)
-    weights = [math.sqrt(share) for share in shares]
-    purses = [weight / sum(weights) for weight in weights]
+    """The mean wealth of six gamblers who bet that the mean is below tau, image by image."""
+    first = min(0.05 / tau, 0.5)
+    shares = [first / 4, first / 2, *(first * (0.999 / first) ** (j / 3) for j in range(4))]
+    purses = [0.05, 0.05, *[0.225] * 4]
     history = []
     for score in x:
         for j, share in enumerate(shares):

@@ -87,7 +87,9 @@ def test_icc_is_undefined_without_variance(shape: tuple[int, int]) -> None:
 def test_icc_finds_the_correlation_that_was_put_in() -> None:
     draw, rho, p = np.random.default_rng(5), 0.5, 0.1
     rate = draw.beta(p * (1 / rho - 1), (1 - p) * (1 / rho - 1), (20_000, 1))
-    assert icc((draw.random((20_000, 20)) < rate) * 1.0) == pytest.approx(rho, abs=0.02)
+    assert icc(np.asarray(draw.random((20_000, 20)) < rate, np.float64)) == pytest.approx(
+        rho, abs=0.02
+    )
 
 
 def test_the_design_effect_counts_correlated_cells() -> None:
