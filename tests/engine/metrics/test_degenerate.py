@@ -89,12 +89,14 @@ def test_one_answer_needs_fifty_labels_to_be_an_accusation() -> None:
 
 def test_scores_clipped_at_the_same_value_leave_the_answer_undecided() -> None:
     labels = _labels()
-    scores = np.clip(_honest(labels) * 5, 0, 1)
-    scores[:30] = 1
-    assert degeneracies(scores, labels, LOGITS, 1e-5) == (Degeneracy.undecided,)
+    scores = np.clip(_honest(labels) * 50, 0, 1)  # a wrong scale: many scores at the limit
+    scores[:, :2] = 1
+    assert Degeneracy.undecided in degeneracies(scores, labels, LOGITS, 1e-5)
     scores = _honest(labels)
     scores[:29] = 1
     assert degeneracies(scores, labels, LOGITS, 1e-5) == ()
+    scores[29] = 1
+    assert degeneracies(scores, labels, LOGITS, 1e-5) == (Degeneracy.undecided,)
 
 
 def test_labels_alone_can_collapse_but_not_be_constant() -> None:
