@@ -20,7 +20,7 @@ def guess_kind(scores: NDArray[np.number]) -> OutputKind:
 
     The first rule that holds:
 
-    1. whole-number element type: `labels`;
+    1. k = 1 of a whole-number element type: `labels` (several are quantised scores);
     2. k = 1, all in [0, 1]: `binary_probability`;
     3. k = 1: `binary_logit`;
     4. all in [0, 1] and each row sums to one: `probabilities`;
@@ -31,7 +31,7 @@ def guess_kind(scores: NDArray[np.number]) -> OutputKind:
     look like `logits`; a single logit that happens to lie in [0, 1] for every image looks like a
     probability; class indices in a floating-point output look like a `binary_logit`.
     """
-    if np.issubdtype(scores.dtype, np.integer):
+    if scores.shape[-1] == 1 and np.issubdtype(scores.dtype, np.integer):
         return OutputKind.labels
     inside = bool(scores.min() >= -_SUM_TOLERANCE and scores.max() <= 1 + _SUM_TOLERANCE)
     if scores.shape[-1] == 1:

@@ -89,12 +89,14 @@ def test_one_answer_needs_fifty_labels_to_be_an_accusation() -> None:
 
 def test_scores_clipped_at_the_same_value_leave_the_answer_undecided() -> None:
     labels = _labels()
-    scores = np.clip(_honest(labels) * 5, 0, 1)
-    scores[:30] = 1
-    assert degeneracies(scores, labels, LOGITS, 1e-5) == (Degeneracy.undecided,)
+    scores = np.clip(_honest(labels) * 50, 0, 1)  # a wrong scale: many scores at the limit
+    scores[:, :2] = 1
+    assert Degeneracy.undecided in degeneracies(scores, labels, LOGITS, 1e-5)
     scores = _honest(labels)
     scores[:29] = 1
     assert degeneracies(scores, labels, LOGITS, 1e-5) == ()
+    scores[29] = 1
+    assert degeneracies(scores, labels, LOGITS, 1e-5) == (Degeneracy.undecided,)
 
 
 def test_labels_alone_can_collapse_but_not_be_constant() -> None:
@@ -143,3 +145,20 @@ def test_blocks_of_any_size_find_what_one_block_does(sizes: list[int], case: int
         watch.add(scores[start : start + size], labels[start : start + size])
         start += size
     assert watch.found() == degeneracies(scores, labels, LOGITS, 1e-5)
+
+
+@pytest.mark.parametrize("values", [(1.0, 3.0), (3.0, 1.0)])
+def test_scores_that_differ_between_blocks_only_are_not_constant(
+    values: tuple[float, float],
+) -> None:
+    watch = DegenerateWatch(LOGITS, 1e-5)
+    for value in values:
+        block = np.tile(np.array([value, 0.5], np.float32), (4, 1))
+        watch.add(block, np.full(4, -1))
+    assert watch.found() == ()
+
+
+def test_rounding_is_relative_to_the_largest_score() -> None:
+    scores = np.tile(np.array([1000, 3000], np.float32), (60, 1))
+    scores[7, 0] += 0.01
+    assert degeneracies(scores, np.full(60, -1), LOGITS, 1e-5) == (Degeneracy.constant,)

@@ -30,7 +30,7 @@ UNLABELLED = np.full(3, -1)
         (np.array([[0.2], [1.1]]), OutputKind.binary_logit),
         (np.array([[-0.2], [0.7]]), OutputKind.binary_logit),
         (np.array([[3], [1]]), OutputKind.labels),
-        (np.array([[0, 1], [1, 0]], np.uint8), OutputKind.labels),
+        (np.array([[0, 255], [180, 3]], np.uint8), OutputKind.logits),
     ],
 )
 def test_a_kind_is_recognised(scores: NDArray[np.float64], kind: OutputKind) -> None:
