@@ -48,7 +48,7 @@ def wave(height: int, width: int) -> NDArray[np.float32]:
     rows, columns = np.mgrid[:height, :width].astype(float)
     phase = 2 * math.pi * 2
     levels = np.sin(phase * columns / width + 0.4) * np.cos(phase * rows / height)
-    return (127.5 + 100 * levels[..., None]).astype(np.float32)
+    return np.asarray(127.5 + 100 * levels[..., None], np.float32)
 
 
 def canvas_noise(side: int, seed: int = 0) -> NDArray[np.float32]:

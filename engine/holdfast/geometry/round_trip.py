@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class RoundTrip:
         return unseen_share(self, canvas, window)
 
 
+@lru_cache(maxsize=4096)
 def _way_back(window: Window, spatial: Spatial) -> tuple[Matrix, int]:
     """From the plain crop to the moved view with its margin, and that margin in pixels."""
     crop = np.array([[1, 0, window.left], [0, 1, window.top]], float)
@@ -48,7 +50,9 @@ def _way_back(window: Window, spatial: Spatial) -> tuple[Matrix, int]:
     beyond = max(float(-at.min()), float((at - last[:, None]).max()), 0.0)
     margin = math.ceil(beyond) + 1
     back[:2, 2] += margin
-    return back[:2], margin
+    matrix = back[:2]
+    matrix.flags.writeable = False
+    return matrix, margin
 
 
 def _square(matrix: Matrix) -> Matrix:

@@ -46,8 +46,8 @@ def warp_batch(
         fill: grey level outside the canvas, 0 to 255.
 
     Returns:
-        (n, c, H, W) float32, 0 to 255, within 1e-4 of full scale of `motion.view`. Whole-pixel
-        shifts are copies.
+        (n, c, H, W) float32, 0 to 255, within 1e-4 of full scale of `motion.view` on canvases of
+        up to 1000 px (beyond, OpenCV's coordinates are coarser). Whole-pixel shifts are copies.
 
     Raises:
         ValueError: the motion is not known.

@@ -57,7 +57,7 @@ def test_what_lies_beyond_the_view_is_cut(dx: int, dy: int, shown: int) -> None:
 
 def test_the_background_may_have_a_colour() -> None:
     view = view_of(Embed(8, 0, 0, (123.675, 116.28, 103.53)), CANVAS, WINDOW, 9)
-    assert np.array_equal(view[0, 0], np.float32([123.675, 116.28, 103.53]))
+    assert np.array_equal(view[0, 0], np.array([123.675, 116.28, 103.53], np.float32))
 
 
 def test_a_crop_that_is_not_square_keeps_its_proportion() -> None:

@@ -5,13 +5,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.geometry import Frame, Motion, Rotation, Shift, Zoom
+from holdfast.geometry import (
+    Affine,
+    Blur,
+    DiscMask,
+    Frame,
+    Motion,
+    Occlude,
+    Roll,
+    Rotation,
+    RoundTrip,
+    Shift,
+    Spatial,
+    SubpixelShift,
+    Zoom,
+)
 
 SIZES = st.tuples(st.integers(20, 60), st.integers(20, 60))
-MOTIONS = st.one_of(
+PIXELS = st.floats(-20, 20)
+AFFINE: st.SearchStrategy[Affine] = st.one_of(
     st.builds(Shift, st.integers(-40, 40), st.integers(-40, 40)),
     st.builds(Rotation, st.floats(-180, 180)),
     st.builds(Zoom, st.floats(0.2, 4)),
+    st.builds(SubpixelShift, PIXELS, PIXELS),
+    st.builds(Spatial, st.floats(-180, 180), PIXELS, PIXELS, st.floats(0.4, 3)),
+)
+MOTIONS: st.SearchStrategy[Motion] = st.one_of(
+    AFFINE,
+    st.builds(Roll, st.integers(-40, 40), st.integers(-40, 40)),
+    st.builds(Blur, AFFINE),
+    st.builds(RoundTrip, AFFINE),
+    st.builds(Occlude, AFFINE),
 )
 
 
@@ -27,7 +51,7 @@ def test_a_white_canvas_on_black_fill_shows_the_fill_share(
     assert motion.fill_share(canvas_size, window) == pytest.approx(missing, abs=1e-5)
 
 
-@given(SIZES, MOTIONS, st.integers(0, 255))
+@given(SIZES, st.one_of(MOTIONS, st.builds(DiscMask, MOTIONS)), st.integers(0, 255))
 @settings(deadline=None)
 def test_a_canvas_of_the_fill_colour_gives_nothing_else(
     canvas_size: tuple[int, int], motion: Motion, fill: int

@@ -168,7 +168,8 @@ def test_the_error_against_the_drawn_scene_falls_with_order_two(motion: Affine) 
     for side in sides:
         window = Frame((side, side), None).window((side, side))
         spatial = as_spatial(motion)
-        canvas = _scene(*np.mgrid[:side, :side].astype(float), side)[..., None]
+        grid = np.mgrid[:side, :side].astype(float)
+        canvas = _scene(grid[0], grid[1], side)[..., None]
         radians = math.radians(spatial.angle_deg)
         y, x = np.mgrid[:side, :side] - (side - 1) / 2.0
         x, y = (x - spatial.dx) / spatial.zoom, (y - spatial.dy) / spatial.zoom
