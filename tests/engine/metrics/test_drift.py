@@ -87,7 +87,7 @@ def test_labels_have_no_drift_and_say_so() -> None:
 
 
 def test_saturation_is_counted_where_the_probability_is_exactly_one() -> None:
-    raw = np.array([[[200, 0], [0, 300], [1, 0], [2, 0]]], np.float32)
+    raw = np.array([[[200, 0], [0, 300], [1, 0], [9, 0]]], np.float32)
     seen = read_scores(raw, OutputKind.logits)
     assert saturated_share(seen.predicted_probability) == 0.5
     with pytest.raises(ValueError, match="one view"):
