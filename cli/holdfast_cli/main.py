@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holdfast_cli.audit import audit
+from holdfast_cli.compare import compare
 from holdfast_cli.doctor import doctor
 from holdfast_cli.inspect import inspect
 from holdfast_cli.problems import guarded
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for _command in (audit, gate, report, verify, inspect, serve, worker, doctor):
+for _command in (audit, gate, compare, report, verify, inspect, serve, worker, doctor):
     app.command()(_command)
 
 

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.per_image import FORMS, Form, PerImage
+from holdfast.audit.tally import Tally
 from holdfast.records.base import digest
 from holdfast.records.detail import SequentialEvidence, SequentialTest
 from holdfast.records.policy import GatePolicy, Level
 from holdfast.stats import EProcess
 
-__all__ = ["Stopping"]
+__all__ = ["Stopping", "replay"]
 
 _MIN_IMAGES = 32
 _LARGEST = 1e6
@@ -102,6 +103,16 @@ class Stopping:
             n_images=self._n,
             tests=tuple(test.record() for test in self._tests),
         )
+
+
+def replay(evidence: SequentialEvidence, tally: Tally) -> tuple[SequentialTest, ...]:
+    """The same tests, made again from the images' numbers."""
+    tests = [_test(told.id, told.side, told.limit, evidence.alpha) for told in evidence.tests]
+    for test in tests:
+        numbers = tally.numbers(test.id)
+        if numbers is not None:
+            test.take(numbers.values)
+    return tuple(test.record() for test in tests)
 
 
 def _limits(minimum: float | None, maximum: float | None) -> list[tuple[Side, float]]:

@@ -211,11 +211,11 @@ def _worst_cell(family: Family) -> Entry:
         id=f"{family}.worst_cell",
         title="Worst cell",
         question=f"How consistent is the model at the weakest one of the {cells}?",
-        method="Share of the images that keep their answer at the cell where fewest do; the bounds "
-        "hold for all cells at once (Bonferroni over exact bounds).",
+        method="Share of the images that keep their answer at the cell where fewest do; the upper "
+        "bound is corrected for the choice among all cells (Bonferroni).",
         unit="share",
         better="higher",
-        read="The weakest cell looks worse than it is, because it was chosen; the bounds know.",
+        read="The weakest cell looks worse than it is, because it was chosen; the bounds know that.",
         source="simultaneous bounds; the project's science reference, section 4.6",
     )
 

@@ -64,6 +64,10 @@ ERRORS: dict[str, ErrorText] = {
     "invalid_result": _usage(
         "{path} is not a result of Holdfast: {reason}.", "Give the result.json that an audit wrote."
     ),
+    "not_comparable": _usage(
+        "The two results cannot be compared: {reason}.",
+        "Audit both models on the same images with the same configuration.",
+    ),
     "invalid_samples": _usage(
         "The per-sample file is not usable: {reason}.",
         "Give the samples.parquet that was written with the result.",

@@ -12,6 +12,7 @@ __all__ = [
     "AuditJob",
     "ChildJob",
     "ChildLimits",
+    "CompareJob",
     "Difference",
     "InspectJob",
     "Progress",
@@ -71,7 +72,18 @@ class VerifyJob(_Job):
     samples_fd: int
 
 
-ChildJob = Annotated[AuditJob | InspectJob | VerifyJob, Field(discriminator="verb")]
+class CompareJob(_Job):
+    """Compare two results image by image; a `Comparison` goes to `result_fd`."""
+
+    verb: Literal["compare"] = "compare"
+    baseline_fd: int
+    baseline_samples_fd: int
+    candidate_fd: int
+    candidate_samples_fd: int
+    margin: float
+
+
+ChildJob = Annotated[AuditJob | InspectJob | VerifyJob | CompareJob, Field(discriminator="verb")]
 """One order to a child."""
 
 

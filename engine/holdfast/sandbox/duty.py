@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pydantic import TypeAdapter
 
 from holdfast.audit import Origin, audit
+from holdfast.audit.contrast import contrast
 from holdfast.audit.verify import verify
 from holdfast.probes.probe_set import content_digest, open_probes
 from holdfast.records.base import Record, canonical_json
-from holdfast.records.job import AuditJob, ChildJob, InspectJob, Progress
+from holdfast.records.comparison import Comparison
+from holdfast.records.job import AuditJob, ChildJob, CompareJob, InspectJob, Progress
 from holdfast.records.result import AuditResult, SandboxLevel
 from holdfast.runtimes.opening import describe_model, open_model
 from holdfast.sandbox.lock import LockLevel
@@ -30,6 +32,8 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
         answer: Record = _audit(job, level, tell)
     elif isinstance(job, InspectJob):
         answer = describe_model(_read(job.model_fd), job.model_sha256)
+    elif isinstance(job, CompareJob):
+        answer = _compare(job)
     else:
         with os.fdopen(job.samples_fd, "rb") as samples:
             answer = verify(_read(job.claim_fd), samples)
@@ -41,6 +45,16 @@ def _read(fd: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
         file.seek(0)
         return file.read()
+
+
+def _compare(job: CompareJob) -> Comparison:
+    with (
+        os.fdopen(job.baseline_samples_fd, "rb") as baseline,
+        os.fdopen(job.candidate_samples_fd, "rb") as candidate,
+    ):
+        return contrast(
+            (_read(job.baseline_fd), baseline), (_read(job.candidate_fd), candidate), job.margin
+        )
 
 
 def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:

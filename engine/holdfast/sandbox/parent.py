@@ -4,6 +4,7 @@ The caller never opens a model or an image. The child inherits read-only descrip
 files and two memory files for its answers, and reports over a pipe, one JSON line at a time.
 """
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -16,9 +17,11 @@ from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
 from holdfast.records.base import Record, canonical_json
+from holdfast.records.comparison import Comparison
 from holdfast.records.job import (
     AuditJob,
     ChildLimits,
+    CompareJob,
     InspectJob,
     Progress,
     Verification,
@@ -30,7 +33,14 @@ from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
 from holdfast.sandbox.process import Child
 
-__all__ = ["AuditOutput", "SandboxMode", "inspect_model", "run_audit", "verify_result"]
+__all__ = [
+    "AuditOutput",
+    "SandboxMode",
+    "compare_results",
+    "inspect_model",
+    "run_audit",
+    "verify_result",
+]
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -137,6 +147,44 @@ def verify_result(
         )
         Child(job, lambda _: None, lambda: False).run()
         return _answer(Verification, result_fd)
+
+
+def compare_results(
+    baseline: tuple[Path, Path],
+    candidate: tuple[Path, Path],
+    margin: float,
+    *,
+    mode: SandboxMode,
+    limits: ChildLimits,
+) -> Comparison:
+    """Compare two results image by image, in a locked child.
+
+    Args:
+        baseline: its result.json and its per-sample file.
+        candidate: the same.
+        margin: how much of a score may be lost, in [0, 1).
+        mode: how much of the sandbox must be in force.
+        limits: bounds of the child.
+
+    Raises:
+        HoldfastError: `invalid_result`, `invalid_samples`, `not_comparable`, or a limit was met.
+    """
+    with contextlib.ExitStack() as opened:
+        result_fd = opened.enter_context(_memory_file("comparison"))
+        fds = [opened.enter_context(_input(path)) for path in (*baseline, *candidate)]
+        job = CompareJob(
+            mode=mode,
+            limits=limits,
+            parent_pid=os.getpid(),
+            baseline_fd=fds[0],
+            baseline_samples_fd=fds[1],
+            candidate_fd=fds[2],
+            candidate_samples_fd=fds[3],
+            margin=margin,
+            result_fd=result_fd,
+        )
+        Child(job, lambda _: None, lambda: False).run()
+        return _answer(Comparison, result_fd)
 
 
 def _answer(kind: type[RecordT], fd: int) -> RecordT:

@@ -26,7 +26,9 @@ _SILENT_S = 10.0
 _MAX_LINE_BYTES = 1 << 20
 _MAX_FIELDS = 8
 # Codes that only a child may say although their kind is not `refused`.
-_OWN_CODES = frozenset({"sandbox_unavailable", "internal", "invalid_result", "invalid_samples"})
+_OWN_CODES = frozenset(
+    {"sandbox_unavailable", "internal", "invalid_result", "invalid_samples", "not_comparable"}
+)
 
 
 class Child:

@@ -27,7 +27,7 @@ __all__ = [
 METHOD = (
     "Clopper-Pearson on images; for shares per image with the effective sample size "
     "p(1-p)/var; fewer than 20 images off either end: bounds from 'any deviation'; paired "
-    "Student t for differences; Bonferroni over the cells for the worst cell"
+    "Student t for differences; the upper bound of the worst cell with Bonferroni"
 )
 _RARE = 20
 _MIDDLE = 0.5

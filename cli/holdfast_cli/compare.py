@@ -1,0 +1,69 @@
+"""`holdfast compare`: what changed between two audits of the same images?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast_cli import options as opt
+from holdfast_cli.exits import EXIT
+
+if TYPE_CHECKING:
+    from holdfast.records.comparison import Comparison
+
+__all__ = ["compare"]
+
+_SHOWN = 10
+
+
+def compare(
+    baseline: Annotated[Path, typer.Argument(help="The result.json of the older model.")],
+    candidate: Annotated[Path, typer.Argument(help="The result.json of the newer model.")],
+    *,
+    margin: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="How much of a score may be lost.")
+    ] = 0.01,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the comparison as JSON.")
+    ] = None,
+    sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+) -> None:
+    """Compare two results image by image; their per-sample files lie beside them."""
+    from holdfast.records.base import canonical_json
+    from holdfast.sandbox.parent import compare_results
+    from holdfast_cli.local import child_limits, need
+
+    need("audit")
+    pairs = [(path, path.with_suffix(".samples.parquet")) for path in (baseline, candidate)]
+    found = compare_results(pairs[0], pairs[1], margin, mode=sandbox.value, limits=child_limits(1))
+    _show(found)
+    if output is not None:
+        output.write_bytes(canonical_json(found) + b"\n")
+        typer.echo(f"wrote {output}")
+    raise typer.Exit(EXIT[found.decision])
+
+
+def _show(found: "Comparison") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("measurement", "baseline", "candidate", "better by", "interval", ""):
+        table.add_column(title, justify="left" if title in ("measurement", "") else "right")
+    for row in found.measurements:
+        table.add_row(
+            row.id,
+            f"{row.baseline:.3f}",
+            f"{row.candidate:.3f}",
+            f"{row.difference:+.3f}",
+            f"[{row.low:+.3f}, {row.high:+.3f}]".replace("[", "\\["),
+            row.decision,
+        )
+    console.print(table)
+    if found.flipped:
+        names = ", ".join(escape(name) for name in found.flipped[:_SHOWN])
+        more = f" and {found.n_flipped - _SHOWN} more" if found.n_flipped > _SHOWN else ""
+        console.print(f"lost their worst case: {names}{more}")
+    console.print(f"{found.decision}: {escape(found.sentence)}")

@@ -1,0 +1,155 @@
+"""Fill a tally from the per-sample file, as the audit filled it from scores."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from holdfast.audit.comparing import Compared, compare_samples
+from holdfast.audit.samples import SCHEMA, cell_numbers, search_views
+from holdfast.audit.searching import Round, Searched
+from holdfast.audit.tally import Tally
+from holdfast.errors import HoldfastError
+from holdfast.families import Layout, ViewSpec, layout_of
+from holdfast.metrics import MULTILABEL, tie_tolerance
+from holdfast.records.job import Difference
+from holdfast.records.result import AuditResult
+
+__all__ = ["SamplesRead", "read_samples"]
+
+
+@dataclass(frozen=True)
+class SamplesRead:
+    """What a per-sample file holds.
+
+    Attributes:
+        tally: all images, as the audit counted them.
+        names: of the images, in the tally's order.
+        n_rows: rows of the file.
+        differences: columns that contradict what they follow from.
+    """
+
+    tally: Tally
+    names: tuple[str, ...]
+    n_rows: int
+    differences: tuple[Difference, ...]
+
+
+def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
+    """Read the file that belongs to a result.
+
+    Flips, ties and correctness are decided again from predictions, probabilities and margins; the
+    columns `flip`, `tie` and `correct` are compared, not believed.
+
+    Raises:
+        HoldfastError: `invalid_samples` for a file of another form.
+    """
+    layout = layout_of(result.plan.families)
+    tolerance = tie_tolerance(result.model.arithmetic)
+    multilabel = result.provenance.output_kind in MULTILABEL
+    reading = _Reading(layout, Tally(layout), tolerance, multilabel)
+    differences: list[Difference] = []
+    for block in _blocks(samples):
+        differences += reading.take(block)
+    reading.end()
+    if reading.tally.n_images == 0:
+        raise HoldfastError("invalid_samples", reason="it has no rows")
+    names = tuple(reading.all_names)
+    return SamplesRead(reading.tally, names, reading.rows, tuple(differences))
+
+
+def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Row groups as numpy columns."""
+    samples.seek(0)
+    try:
+        file = pq.ParquetFile(samples)
+        if not file.schema_arrow.equals(SCHEMA):
+            raise HoldfastError("invalid_samples", reason="its columns are not those documented")
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            yield {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+    except pa.ArrowException:
+        raise HoldfastError("invalid_samples", reason="it is no Parquet file") from None
+
+
+@dataclass
+class _Reading:
+    """Goes through the row groups: blocks of images, each followed by the rounds of its search."""
+
+    layout: Layout
+    tally: Tally
+    tolerance: float
+    multilabel: bool
+    rows: int = 0
+    all_names: list[str] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list)
+    _labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    _found: Searched | None = None
+
+    def take(self, block: dict[str, Any]) -> list[Difference]:
+        """Add one row group; gives what in it contradicts itself."""
+        self.rows += len(block["cell"])
+        if self.layout.searched and "search" in block["role"]:
+            return self._round(block)
+        self.end()
+        with_controls = bool(np.isin(block["role"], ("blur", "occlusion")).any())
+        views = self.layout.views(controls=with_controls)
+        seen = self._seen(block, views)
+        self._labels = _labels(block, len(views))
+        groups = tuple(str(name or "") for name in block["group"][:: len(views)])
+        self.tally.add(seen, self._labels, groups)
+        self._names = [str(name) for name in block["probe"][:: len(views)]]
+        self.all_names += self._names
+        self._found = Searched.of(seen.correct[:, 0]) if self.layout.searched else None
+        return self._told(block, seen)
+
+    def end(self) -> None:
+        """Count what the search found on the last block."""
+        if self._found is not None:
+            self.tally.add_search(self._found, self._labels)
+            self._found = None
+
+    def _round(self, block: dict[str, Any]) -> list[Difference]:
+        first = block["probe"][0]
+        n_views = int((block["probe"] == first).sum())
+        cells = np.asarray(block["cell"][1:n_views], np.intp) - len(self.layout.cells)
+        if len(cells) == 0 or cells.min() < 0 or cells.max() >= len(self.layout.searched):
+            raise HoldfastError("invalid_samples", reason="its cells are not those of the plan")
+        views = search_views(self.layout.searched, cells)
+        seen = self._seen(block, views)
+        names = [str(name) for name in block["probe"][:: len(views)]]
+        if self._found is None or not set(names) <= set(self._names):
+            raise HoldfastError("invalid_samples", reason="a search lacks its images")
+        images = np.array([self._names.index(name) for name in names], np.intp)
+        self._found.take(Round(images, cells, seen))
+        return self._told(block, seen)
+
+    def _seen(self, block: dict[str, Any], views: Sequence[ViewSpec]) -> Compared:
+        if len(block["cell"]) % len(views):
+            raise HoldfastError("invalid_samples", reason="an image lacks some of its views")
+        numbers = cell_numbers(views, self.layout)
+        expected = np.tile(numbers, len(block["cell"]) // len(views))
+        if not np.array_equal(block["cell"], expected):
+            raise HoldfastError("invalid_samples", reason="its cells are not those of the plan")
+        return compare_samples(block, views, self.tolerance)
+
+    def _told(self, block: dict[str, Any], seen: Compared) -> list[Difference]:
+        """The columns that follow from others are compared, not believed."""
+        right = np.asarray(block["predicted"] == block["label"])
+        pairs = [("flip", seen.flip.ravel()), ("tie", seen.tie.ravel())]
+        if not self.multilabel:
+            pairs.append(("correct", right))
+        return [
+            Difference(what=f"column {name}", reported=str(int(told)), recomputed=str(int(found)))
+            for name, values in pairs
+            if (told := np.asarray(block[name], bool).sum()) != (found := values.sum())
+        ]
+
+
+def _labels(block: dict[str, Any], views: int) -> NDArray[np.int64]:
+    given = np.asarray(block["label"], np.float64).reshape(-1, views)[:, 0]  # null becomes NaN
+    return np.where(np.isnan(given), -1, given).astype(np.int64)
