@@ -215,7 +215,7 @@ def _worst_cell(family: Family) -> Entry:
         "bound is corrected for the choice among all cells (Bonferroni).",
         unit="share",
         better="higher",
-        read="The weakest cell looks worse than it is, because it was chosen; the bounds know that.",
+        read="The weakest cell looks worse than it is, because it was chosen; the bounds know.",
         source="simultaneous bounds; the project's science reference, section 4.6",
     )
 
