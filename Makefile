@@ -51,7 +51,7 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox (about 20 minutes on two idle cores)
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox
 	@for file in bench/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay
