@@ -51,10 +51,8 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-dev ## run the benchmarks
-	@for file in bench/[!_]*.py; do \
-		if [ -e "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file"; \
-		else echo "There are no benchmarks yet."; fi; done
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox
+	@for file in bench/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay
 	@rm -rf $(VENV) dist out .data .hypothesis .*_cache
@@ -74,4 +72,10 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Holdfast and its development tools into $(VENV) (once, some minutes)"
 	@$(BIN)/python -m pip install --quiet -e '.[audit,torch,server]' --group dev -c constraints.txt
+	@touch $@
+
+# The peers that the benchmark compares with; no other target and no test needs them.
+$(VENV)/.stamp-bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the benchmark compares with into $(VENV) (once, a minute)"
+	@$(BIN)/python -m pip install --quiet -e '.[audit,torch]' --group bench -c constraints.txt
 	@touch $@

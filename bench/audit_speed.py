@@ -1,19 +1,23 @@
-"""How close is an audit to the bare model? Rounds of bare model and audit in turn, median ratios.
+"""How close is an audit to the bare model, and how far from IBM ART and Foolbox?
 
-Bare: the same number of forwards on a ready-made batch of the audit's size, same runtime, threads
-and options. Audit: the whole child, from decoding to the written per-sample file; the start of the
-interpreter is shown on its own.
+Bare: as many forwards on a ready batch of the audit's size, same runtime, threads and options.
+Holdfast: from the first decoded image to the written per-sample file, in the locked child; the
+child's start, the loading of the model and the digest of the images are shown on their own.
+ART, Foolbox: their grid searches on the same session, on ready arrays. All take turns in one run;
+a ratio is the median over rounds.
 """
 
 import argparse
-import io
 import os
 import platform
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
-import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,101 +25,158 @@ from pathlib import Path
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
-from nets import SIZES, export
-from PIL import Image
+import torch
+from _audits import FEW_CELLS, THREADS, bare_s, batch_of, opened, plan_of, probes, run
+from _nets import SIZES, export
+from _peers import PEER_IMAGES, PEER_PACKAGES, art_s, foolbox_s
 
-from holdfast.audit.views import ViewRunner
-from holdfast.geometry import Frame
-from holdfast.records.base import read_record
-from holdfast.records.job import ChildLimits
-from holdfast.records.plan import AuditPlan
-from holdfast.runtimes.opening import open_model
-from holdfast.sandbox.parent import run_audit
-
-IMAGES = {"resnet18": 8, "mobilenet": 16, "small28": 1000}
-THREADS = os.cpu_count() or 1
+IMAGES = {"resnet18": 24, "mobilenet": 64, "small28": 4000}
+MEMORY_IMAGES = {"resnet18": 160, "mobilenet": 160, "small28": 8000}
+OF_BARE = {"resnet18": 0.95, "mobilenet": 0.85, "small28": 0.5}
+TIMES_ART, TIMES_FOOLBOX = 5.0, 1.0
+PACKAGES = ("onnxruntime", "numpy", "opencv-python-headless", "pillow", "torch", *PEER_PACKAGES)
 
 
-def probes(path: Path, channels: int, side: int, n: int) -> None:
-    """JPEGs of 1/f-like noise, larger than the input where photographs would be."""
-    rng = np.random.default_rng(0)
-    height, width = (side, side) if channels == 1 else (375, 500)
-    with zipfile.ZipFile(path, "w") as archive:
-        for index in range(n):
-            coarse = rng.integers(0, 256, (height // 8, width // 8, 3)).astype(np.uint8)
-            image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-            out = io.BytesIO()
-            image.convert("L" if channels == 1 else "RGB").save(out, "jpeg", quality=90)
-            archive.writestr(f"{index:05d}.jpg", out.getvalue())
+@dataclass(frozen=True)
+class Round:
+    """Milliseconds per evaluation of one round, and the seconds before an audit's first image."""
+
+    bare: float
+    holdfast: float
+    art: float
+    foolbox: float
+    start_s: float
 
 
-def bare_s(model: Path, shape: tuple[int, ...], forwards: int) -> float:
-    """Seconds for `forwards` images through the model alone."""
-    run = open_model(model.read_bytes(), "0" * 64, THREADS)
-    batch = np.random.default_rng(0).random(shape, np.float32)
-    run(batch)
-    began = time.perf_counter()
-    for start in range(0, forwards, shape[0]):
-        run(batch[: min(shape[0], forwards - start)])
-    return time.perf_counter() - began
-
-
-def audit_s(model: Path, data: Path, plan: AuditPlan) -> tuple[float, float, int]:
-    """Seconds inside the child, seconds around it, and views."""
-    began = time.perf_counter()
-    output = run_audit(
-        model,
-        data,
-        plan,
-        mode="auto",
-        limits=ChildLimits(threads=THREADS),
-        on_progress=lambda _: None,
-        cancelled=lambda: False,
-    )
-    around = time.perf_counter() - began
-    return output.result.provenance.duration_s, around, output.result.samples.n_rows
-
-
-def measure(name: str, rounds: int) -> None:
-    """Print one line of figures for one net."""
+@contextmanager
+def bench_files(name: str, n: int) -> Iterator[tuple[Path, Path]]:
+    """A net and its probes for a while."""
     channels, side = SIZES[name]
-    plan = read_record(AuditPlan, {"input": {"preset": "unit"}}, "invalid_plan")
     with tempfile.TemporaryDirectory() as folder:
         model, data = Path(folder) / "model.onnx", Path(folder) / "probes.zip"
         export(name, model)
-        probes(data, channels, side, IMAGES[name])
-        runner = ViewRunner(
-            open_model(model.read_bytes(), "0" * 64, 1), Frame((side, side), None), 0
-        )
-        shape = (runner.batch, channels, side, side)
-        rows = []
+        probes(data, channels, side, n)
+        yield model, data
+
+
+def measure(name: str, rounds: int) -> tuple[list[Round], int]:
+    """All contenders in turn, `rounds` times; and how many views an audit has."""
+    channels, side = SIZES[name]
+    images = np.random.default_rng(1).random((PEER_IMAGES[name], channels, side, side), np.float32)
+    rows: list[Round] = []
+    with bench_files(name, IMAGES[name]) as (model, data):
+        session = opened(model)
+        shape = (batch_of(session, side), channels, side, side)
         for _ in range(rounds):
-            inside, around, views = audit_s(model, data, plan)
-            rows.append((bare_s(model, shape, views), inside, around))
-    bare, inside, around = (statistics.median(column) for column in zip(*rows, strict=True))
-    ratio = statistics.median(b / i for b, i, _ in rows)
-    low, high = min(b / i for b, i, _ in rows), max(b / i for b, i, _ in rows)
-    print(
-        f"| {name} | {views} | {1e3 * bare / views:.2f} | {1e3 * inside / views:.2f} "
-        f"| {ratio:.2f} ({low:.2f} to {high:.2f}) | {around - inside:.1f} |"
+            output, around = run(model, data, plan_of())
+            inside = output.result.provenance.duration_s
+            views = output.result.samples.n_rows
+            art, art_views = art_s(name, session, images)
+            fool, fool_views = foolbox_s(name, session, images)
+            rows.append(
+                Round(
+                    bare=1e3 * bare_s(session, shape, views) / views,
+                    holdfast=1e3 * inside / views,
+                    art=1e3 * art / art_views,
+                    foolbox=1e3 * fool / fool_views,
+                    start_s=around - inside,
+                )
+            )
+    return rows, views
+
+
+def peak_mib(name: str, n: int) -> float:
+    """Largest memory of the child of one audit with few cells, measured in a process of its own."""
+    command = [sys.executable, __file__, "--peak", name, str(n)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - this file
+    return float(done.stdout)
+
+
+def print_peak(name: str, n: int) -> None:
+    """Print it; the audit's child is the only child of this process."""
+    with bench_files(name, n) as (model, data):
+        run(model, data, plan_of(FEW_CELLS))
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+
+
+def middle(rows: list[Round], pick: Callable[[Round], float]) -> str:
+    """Median with the range over rounds."""
+    seen = [pick(row) for row in rows]
+    return f"{statistics.median(seen):.2f} ({min(seen):.2f} to {max(seen):.2f})"
+
+
+def judged(rows: list[Round], pick: Callable[[Round], float], target: float) -> str:
+    """A ratio, its target, and whether the median meets it."""
+    met = statistics.median(pick(row) for row in rows) >= target
+    return f"{middle(rows, pick)}; at least {target:g}: {'met' if met else 'missed'}"
+
+
+def speed_table(names: list[str], rounds: int) -> Iterator[str]:
+    """Two tables: milliseconds, and ratios against their targets."""
+    measured = {name: measure(name, rounds) for name in names}
+    yield "| net | views | bare | Holdfast | ART | Foolbox | child's start, s |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, (rows, views) in measured.items():
+        mid = [
+            statistics.median(getattr(row, field) for row in rows)
+            for field in ("bare", "holdfast", "art", "foolbox", "start_s")
+        ]
+        cells = " | ".join(f"{value:.3g}" for value in mid)
+        yield f"| {name} | {views} | {cells} |"
+    yield ""
+    yield "| net | speed of the bare model | times as fast as ART | times as fast as Foolbox |"
+    yield "|---|---|---|---|"
+    for name, (rows, _) in measured.items():
+        of_bare = judged(rows, lambda row: row.bare / row.holdfast, OF_BARE[name])
+        art = judged(rows, lambda row: row.art / row.holdfast, TIMES_ART)
+        foolbox = judged(rows, lambda row: row.foolbox / row.holdfast, TIMES_FOOLBOX)
+        yield f"| {name} | {of_bare} | {art} | {foolbox} |"
+
+
+def memory_table(names: list[str]) -> Iterator[str]:
+    """Peak memory of the child, also for twice the probes."""
+    yield "| net | probes | peak, MiB | twice the probes, MiB |"
+    yield "|---|---|---|---|"
+    for name in names:
+        n = MEMORY_IMAGES[name]
+        yield f"| {name} | {n} | {peak_mib(name, n):.0f} | {peak_mib(name, 2 * n):.0f} |"
+
+
+def machine() -> str:
+    """Date, processor and versions, to stand beside every figure."""
+    cpu = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            cpu = line.split(":", 1)[1].strip()
+            break
+    libraries = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    busy = os.getloadavg()[0]
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}; {cpu}, {THREADS} cores; Python "
+        f"{platform.python_version()}, {libraries}. Load of the machine before the run: {busy:.1f}."
     )
 
 
 def main() -> None:
-    """Measure all nets, or those named."""
+    """Measure all nets, or those named; print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nets", nargs="*", default=list(SIZES))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
+    parser.add_argument("--peak", nargs=2, metavar=("NET", "PROBES"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    libraries = ", ".join(f"{n} {version(n)}" for n in ("onnxruntime", "numpy", "torch"))
-    when = f"{datetime.now(UTC):%Y-%m-%d}"
-    print(f"{when}, {THREADS} cores, Python {platform.python_version()}, {libraries}")
-    print("| net | views | bare, ms a view | audit, ms a view | bare / audit | start, s |")
-    print("|---|---|---|---|---|---|")
-    for name in options.nets:
-        measure(name, options.rounds)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(f"Largest memory of a child: {peak / 1024:.0f} MiB")
+    if options.peak:
+        print_peak(options.peak[0], int(options.peak[1]))
+        return
+    torch.set_num_threads(THREADS)
+    print(machine(), end="\n\n")
+    print(f"Milliseconds per evaluation, median of {options.rounds} rounds:", end="\n\n")
+    for line in speed_table(options.nets, options.rounds):
+        print(line, flush=True)
+    if not options.no_memory:
+        print()
+        for line in memory_table(options.nets):
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

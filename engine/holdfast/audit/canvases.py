@@ -1,7 +1,7 @@
 """The probes of an audit in their seeded order, decoded block by block, one block ahead."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -65,11 +65,12 @@ class CanvasReader:
         names, labels, groups = self.probes.names, self.probes.labels, self.probes.groups
         return Probe(index, names[index], labels[index], canvas, groups[index])
 
-    def blocks(self, size: int) -> Iterator[tuple[int, list[Probe]]]:
+    def blocks(self, size: int) -> Generator[tuple[int, list[Probe]], None, None]:
         """Places done so far, and the usable probes of each block of `size` places.
 
         While a block is in use, a thread decodes the next one, as far as `_AHEAD_BYTES` of
-        canvases go. A broken probe is listed when its block is asked for, not before.
+        canvases go. A broken probe is listed when its block is asked for, not before. Whoever
+        stops early closes the generator, which ends the thread.
         """
         with ThreadPoolExecutor(1, "canvases") as beside:
             ahead = _Ahead(self._decoded, iter(self.order), beside)
