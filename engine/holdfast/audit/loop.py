@@ -1,6 +1,7 @@
 """The measuring loop: block by block through the model, into the tally and the per-sample file."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,10 @@ class Loop:
         self._search = SpatialSearch(layout.searched) if layout.searched else None
         self.canvas_sizes: set[tuple[int, int]] = set()
         images = len(self.reader.order)
-        with_controls = min(images, self.plan.controls)
+        wanted = self.plan.controls
+        # Spread over the whole order, so that an audit that stops early has its share of them.
+        self._controls_every = max(1, round(images / wanted)) if wanted else 0
+        with_controls = -(-images // self._controls_every) if wanted else 0
         per_image = len(layout.plain) + len(layout.searched)
         self._total = images * per_image + with_controls * len(layout.controls)
         self.done = 0
@@ -65,13 +69,13 @@ class Loop:
         score_bytes = 4 * len(layout.views(controls=True)) * self.setup.n_scores
         fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
         largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
-        start = 0
-        for stop, block in self.reader.blocks(max(1, min(largest, fitting))):
-            if block:
-                self._block(block, with_controls=start < self.plan.controls)
-            start = stop
-            if self.stopping is not None and self.stopping.decided:
-                return
+        size, every = max(1, min(largest, fitting)), self._controls_every
+        with closing(self.reader.blocks(size)) as blocks:
+            for turn, (_, block) in enumerate(blocks):
+                if block:
+                    self._block(block, with_controls=every > 0 and turn % every == 0)
+                if self.stopping is not None and self.stopping.decided:
+                    return
 
     def _block(self, block: Sequence[Probe], *, with_controls: bool) -> None:
         labels = np.array([probe.label for probe in block], np.int64)

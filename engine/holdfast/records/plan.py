@@ -70,9 +70,10 @@ class AuditPlan(Record):
     """What is asked. In a result every `None` has been replaced by what was really used.
 
     `limit` is the largest number of probes, taken from the front of the seeded order; `confidence`
-    is the two-sided level of every interval. `controls` is the number of probes on which the
-    controls run too (the same resampling or the same lost content without the motion); 0 turns them
-    off. With a policy an audit stops when every assertion is decided, unless `full` is set.
+    is the two-sided level of every interval. `controls` is about the number of probes on which the
+    controls run too (the same resampling or the same lost content without the motion), spread over
+    the whole order in whole blocks; 0 turns them off. With a policy an audit stops when every
+    assertion is decided, unless `full` is set.
     """
 
     schema_version: Literal["1"] = "1"
