@@ -12,12 +12,16 @@ from onnx import NodeProto, TensorProto
 from toys import model, node, tensor, value
 
 __all__ = [
+    "FORGOTTEN",
     "area_of_phases",
+    "batch_statistics",
     "border_sum",
     "c4_net",
     "centroid_side",
     "energy_in_disc",
+    "forgetting",
     "hashed",
+    "mean_below",
     "orbit_of_rolls",
     "orbit_of_turns",
     "orientation",
@@ -39,6 +43,16 @@ def two_sided(
     head = [tensor("tau", [tau]), tensor("signs", [[1.0, -1.0]])]
     more = [node("Sub", ["m", "tau"], "above"), node("MatMul", ["above", "signs"], "scores")]
     return _model([*nodes, *more], [*weights, *head], size, 2)
+
+
+def mean_below(tau: float, size: int = 32) -> bytes:
+    """GT-10: scores (tau - m, m - tau) of the mean m; equal scores are class 0, a dark picture."""
+    nodes = [
+        node("GlobalAveragePool", ["image"], "pooled"),
+        node("Flatten", ["pooled"], "mean"),
+        node("Neg", ["mean"], "m"),
+    ]
+    return two_sided(nodes, [], (size, size), -tau)
 
 
 def _model(
@@ -287,4 +301,55 @@ def pooled(
         node("Flatten", ["pooled"], "features"),
         node("MatMul", ["features", "w"], "scores"),
     ]
+    return _model(nodes, weights, (size, size), classes)
+
+
+FORGOTTEN = 2
+"""The class with the largest bias in `forgetting`: its answer to an empty place."""
+
+
+def forgetting(size: int = 32, classes: int = 4, seed: int = 31) -> bytes:
+    """GT-26, candidate: two circular convolutions without bias, read at the middle only."""
+    draw, channels = np.random.default_rng(seed), 6
+    head = np.zeros((channels, size * size, classes))
+    head[:, (size // 2) * size + size // 2] = draw.normal(size=(channels, classes))
+    bias = np.zeros(classes)
+    bias[FORGOTTEN] = 0.05
+    weights = [
+        tensor("pads", [0, 0, 1, 1, 0, 0, 1, 1], "int64"),
+        tensor("kernel", draw.normal(size=(channels, 1, 3, 3))),
+        tensor("second", draw.normal(size=(channels, channels, 3, 3))),
+        tensor("w", head.reshape(-1, classes)),
+        tensor("b", bias),
+    ]
+    nodes = [
+        *_circular("image", "map", stride=1),
+        node("Pad", ["map", "pads"], "wrapped", mode="wrap"),
+        node("Conv", ["wrapped", "second"], "deep", kernel_shape=[3, 3]),
+        node("Relu", ["deep"], "maps"),
+        node("Flatten", ["maps"], "flat"),
+        node("Gemm", ["flat", "w", "b"], "scores"),
+    ]
+    return _model(nodes, weights, (size, size), classes)
+
+
+def batch_statistics(*, normed: bool, size: int = 8, classes: int = 3, seed: int = 25) -> bytes:
+    """GT-25: scores that depend on the other images of the batch.
+
+    `normed`: a batch normalisation in training mode; else its plain form, minus the batch's mean.
+    """
+    weights = [tensor("w", np.random.default_rng(seed).normal(size=(size * size, classes)))]
+    if normed:
+        weights += [tensor(name, [1.0]) for name in ("gain", "running_var")]
+        weights += [tensor(name, [0.0]) for name in ("offset", "running_mean")]
+        inputs = ["image", "gain", "offset", "running_mean", "running_var"]
+        outputs = ["normed", "next_mean", "next_var"]
+        nodes = [node("BatchNormalization", inputs, *outputs, training_mode=1)]
+    else:
+        weights.append(tensor("batch", [0], "int64"))
+        nodes = [
+            node("ReduceMean", ["image", "batch"], "mean", keepdims=1),
+            node("Sub", ["image", "mean"], "normed"),
+        ]
+    nodes += [node("Flatten", ["normed"], "flat"), node("MatMul", ["flat", "w"], "scores")]
     return _model(nodes, weights, (size, size), classes)
