@@ -154,8 +154,10 @@ def _point(x: float, bad: NDArray[np.float64], estimator: Estimator) -> CurvePoi
 
 def _stride_phase(tally: Tally) -> Iterator[ResultCurve]:
     """How much of the drift under rolls vanishes at multiples of a period: 1 is pure aliasing."""
+    # the mean, not the sum: rounding errors of many images must stay below the index's floor
     by_distance = {
         tally.layout.cells[place].value("shift_px")[0]: float(tally.cells.logit_drift[place])
+        / tally.n_images
         for place in tally.layout.places(Family.circular)
         if tally.layout.cells[place].value("shift_px")[1] == 0
     }

@@ -20,7 +20,7 @@ from holdfast.metrics import (
     read_scores,
     tie_tolerance,
 )
-from holdfast.records.model import ModelCard, OutputKind
+from holdfast.records.model import Arithmetic, ModelCard, OutputKind
 from holdfast.records.plan import AuditPlan, Preset
 from holdfast.runtimes.feed import Feed, candidates, feed_for
 
@@ -70,7 +70,7 @@ def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequen
     else:
         feed, tried = feed_for(spec, card.channels), ()
     scores = _reference(runner, probes, feed)
-    floor = _noise_floor(scores, _reference(runner, probes, feed), tolerance)
+    floor = _noise_floor(scores, _again(runner, card, probes, feed), tolerance)
     kind = _fitting(declared, scores)
     return Setup(
         feed=feed,
@@ -126,6 +126,20 @@ def check_labels(labels: NDArray[np.int64], n_classes: int | None) -> None:
 
 def _reference(runner: ViewRunner, probes: Sequence[Probe], feed: Feed) -> NDArray[np.float32]:
     return runner.scores(probes, (IDENTITY,), feed, lambda _: None)[:, 0]
+
+
+def _again(
+    runner: ViewRunner, card: ModelCard, probes: Sequence[Probe], feed: Feed
+) -> NDArray[np.float32]:
+    """The same once more, in batches of other images: statistics of a batch are no property of one.
+
+    A quantised net may scale a whole batch by its largest value; for it the batches are the same.
+    """
+    if card.arithmetic is Arithmetic.int8:
+        return _reference(runner, probes, feed)
+    cut = max(1, len(probes) // 3)
+    parts = [_reference(runner, part, feed) for part in (probes[:cut], probes[cut:]) if part]
+    return np.concatenate(parts)
 
 
 def _fitting(declared: OutputKind | None, scores: NDArray[np.float32]) -> OutputKind:
