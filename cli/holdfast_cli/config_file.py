@@ -50,7 +50,8 @@ _MEANING = {
         "rotation": "Turns about the centre. Left out: the default list; off: none.",
         "scale": "Zooms about the centre. Left out: the default list; off: none.",
         "spatial": "Turn, shift and zoom at once. Only on request; {}: the preset sp10.",
-        "circular": "Whole-pixel rolls, nothing enters or leaves. Only on request; {}: the default.",
+        "circular": "Whole-pixel rolls, nothing enters or leaves. Only on request; {}: the "
+        "default.",
         "displacement": "A small copy of the image at far places of an empty canvas. Only on "
         "request; {}: the default.",
         "lattice": "Quarter turns and mirror image, exact. Only on request; {}: the default.",
