@@ -107,9 +107,9 @@ def odds(log_e: float) -> str:
     """A bet's gain as odds, rounded down: `more than 20 : 1`. `log_e` is in natural logarithm."""
     if log_e >= _LOG_MILLION:
         return "more than 1,000,000 : 1"
+    if log_e <= 0:
+        return "at most 1 : 1"
     gain = math.exp(log_e)
-    if gain < 1:
-        return "less than 1 : 1"
     step = 10 ** max(0, math.floor(math.log10(gain)) - 1)
     return f"more than {math.floor(gain / step + _EPSILON) * step:,} : 1"
 
