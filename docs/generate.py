@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 DOCS: Final = Path(__file__).resolve().parent
 NOTE: Final = "<!-- Made by `make docs`; changes here are lost. -->\n"
-FAMILY_BLOCKS: Final = ("TranslationFamily", "RotationFamily", "ScaleFamily")
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -89,6 +88,9 @@ def _texts(text: "ErrorText") -> tuple[str, str]:
     return text.sentence, text.hint
 
 
+_EXPLAINS: Final = "- Cannot be asserted: it explains the others, a gate does not judge it\n"
+
+
 def measurements() -> str:
     """Every measurement: what it asks, how it is computed, how to read it."""
     from holdfast.catalogue import CATALOGUE
@@ -101,6 +103,7 @@ def measurements() -> str:
     parts += [
         f"## `{entry.id}`\n\n**{entry.question}**\n\n"
         f"- Computed: {entry.method}\n- Unit: {entry.unit}, {entry.better} is better\n"
+        f"{'' if entry.gates else _EXPLAINS}"
         f"- How to read it: {entry.read}\n- Source: {entry.source}\n"
         for entry in CATALOGUE
     ]

@@ -20,6 +20,7 @@ __all__ = [
     "audit_data",
     "audit_result",
     "cell",
+    "deep_data",
     "example",
     "left_out",
     "result_of",
@@ -104,6 +105,108 @@ def audit_data() -> dict[str, Any]:
             example("translation", "shift_px", [2, -1]),
             example("rotation", "angle_deg", -15.0),
             example("scale", "zoom", 0.8),
+        ],
+    }
+
+
+def _control(kind: str, still: float, moved: float) -> dict[str, Any]:
+    excess = round(moved - still, 6)
+    return {
+        "kind": kind,
+        "flip_rate": still,
+        "excess_flip_rate": excess,
+        "excess_low": excess - 0.05,
+        "excess_high": excess + 0.04,
+        "n_images": 100,
+    }
+
+
+def deep_data() -> dict[str, Any]:
+    """`audit_data` with controls, curves, groups, a sequential audit and families on request."""
+    data = audit_data()
+    for each in data["cells"]:
+        kind = "occlusion" if each["family"] == "translation" else "blur"
+        each["controls"] = [_control(kind, 0.02, round(1 - each["consistency"], 6))]
+    data["cells"] += [
+        cell("spatial", "angle_deg", 12.34, 0.4) | {"shift_px": [1.26, -3.0], "zoom": 1.0},
+        *(cell("circular", "shift_px", [d, 0], 0.9 - d / 10) for d in (1, 2, 4)),
+        cell("displacement", "shift_px", [6, 6], 0.31),
+        cell("lattice", "exact", "turn_90", 0.25),
+        cell("lattice", "exact", "mirror", 0.5),
+    ]
+    for family in ("spatial", "circular", "displacement", "lattice"):
+        data["measurements"] += [
+            measurement(f"{family}.consistency", 0.4, 0.35, 0.45, 200),
+            measurement(f"{family}.worst_case", 0.1, 0.07, 0.14, 200),
+        ]
+    data["measurements"] += [
+        measurement("translation.excess_flip_rate", -0.01, -0.04, 0.02, 100),
+        measurement("rotation.accuracy_drop", 0.031, 0.012, 0.05, 200),
+        measurement("rotation.logit_drift", 1.25, 1.1, 1.4, 200),
+    ]
+    return data | {"curves": _curves(), "groups": _groups(), "sequential": _sequential()}
+
+
+def _curves() -> list[dict[str, Any]]:
+    def curve(name: str, family: str, unit: str, values: dict[float, float]) -> dict[str, Any]:
+        points = [
+            {"x": x, "value": y, "low": y - 0.03, "high": min(1.0, y + 0.03)}
+            for x, y in values.items()
+        ]
+        return {"id": name, "family": family, "unit": unit, "n_images": 200, "points": points}
+
+    return [
+        curve("worst_of_k", "translation", "cells", {1: 0.61, 8: 0.4, 24: 0.25}),
+        curve("first_flip", "translation", "px", {1: 0.8, 1.4142135: 0.7, 2.828427: 0.25}),
+        curve("worst_of_k", "spatial", "cells", {1: 0.4}),
+        curve("stride_phase", "circular", "px", {2: 0.875, 4: -0.125}),
+    ]
+
+
+def _groups() -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": kind,
+            "name": name,
+            "measurement": measure,
+            "value": value,
+            "low": value - 0.1,
+            "high": value + 0.02,
+            "n_images": 60,
+        }
+        for kind, name, value in (
+            ("class", "bird", 0.9),
+            ("class", "cat", 0.7),
+            ("group", "night", 0.55),
+        )
+        for measure in ("accuracy", "translation.consistency")
+    ]
+
+
+def _sequential() -> dict[str, Any]:
+    def test(name: str, side: str, limit: float, decision: str | None, n: int) -> dict[str, Any]:
+        gain = {"passed": (3.2, -1.0), "failed": (-2.0, 15.0), None: (0.5, -0.7)}[decision]
+        return {
+            "id": name,
+            "side": side,
+            "limit": limit,
+            "decision": decision,
+            "n_images": n,
+            "log_e_pass": gain[0] if n else 0.0,
+            "log_e_fail": gain[1] if n else 0.0,
+        }
+
+    return {
+        "alpha": 0.05,
+        "policy_digest": "0" * 64,
+        "stopped": True,
+        "n_planned": 500,
+        "n_images": 200,
+        "tests": [
+            test("accuracy", "min", 0.5, "passed", 76),
+            test("translation.consistency", "min", 0.9, "failed", 8),
+            test("rotation.consistency", "min", 0.9, None, 200),
+            test("scale.drift", "max", 0.5, None, 0),
         ],
     }
 

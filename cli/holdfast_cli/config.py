@@ -19,10 +19,14 @@ from holdfast_cli.yaml_tree import YamlTree, read_yaml
 __all__ = ["DEFAULT_NAME", "Config", "read_config"]
 
 DEFAULT_NAME: Final = "holdfast.yaml"
-_EMPTY: Final[dict[str, dict[str, list[object]]]] = {
+_EMPTY: Final[dict[str, dict[str, list[object]] | None]] = {
     "translation": {"shifts_px": []},
     "rotation": {"angles_deg": []},
     "scale": {"zooms": []},
+    "spatial": None,
+    "circular": None,
+    "displacement": None,
+    "lattice": None,
 }
 
 
@@ -63,13 +67,15 @@ def _beside(config: Path, written: str | None) -> Path | None:
 
 
 def _with_families_off(data: Any) -> Any:  # noqa: ANN401 - user data
-    """`rotation: off` (False, says YAML) is the empty list: the family is left out."""
+    """`rotation: off` (False, says YAML) is the empty list; what runs on request is left out."""
     if not isinstance(data, dict) or not isinstance(data.get("families"), dict):
         return data
     families = {
         name: _EMPTY.get(name, block) if block is False or block == "off" else block
         for name, block in data["families"].items()
     }
+    if families.get("spatial") == {}:
+        families["spatial"] = {"preset": "sp10"}
     return {**data, "families": families}
 
 

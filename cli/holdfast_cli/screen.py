@@ -1,6 +1,7 @@
 """What a person reads on stdout after an audit: the numbers, the reasons, the verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.records.policy import Decision, Verdict
-from holdfast.records.result import AuditResult, Measurement, Normalisation
+from holdfast.records.result import AuditResult, Finding, Measurement, Normalisation
 
 __all__ = ["STYLE", "show_result", "show_verdict", "show_written"]
 
@@ -25,12 +26,16 @@ _HOW: Final = {
 }
 
 
+_HEADLINES: Final = ("consistency", "worst_case", "drift", "accuracy_drop", "robust_accuracy")
+_CAUSES: Final = {"resampling": "resampling", "content_loss": "lost content"}
+
+
 def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
 def show_result(name: str, result: AuditResult) -> None:
-    """Print what was measured, and the findings."""
+    """Print the headline numbers, why the audit ended, and the findings."""
     console = _console()
     probes, (height, width) = result.probes, result.provenance.crop_px
     facts = f"{probes.n_used} images, {probes.n_labelled} labelled, {width} x {height} px"
@@ -38,8 +43,26 @@ def show_result(name: str, result: AuditResult) -> None:
     console.print(Text(_preset(result.provenance.normalisation)))
     if probes.skipped:
         console.print(Text(f"{len(probes.skipped)} images could not be used", style="yellow"))
+    if result.sequential is not None and result.sequential.stopped:
+        seen = result.sequential
+        words = f"stopped after {seen.n_images} of {seen.n_planned} images"
+        console.print(Text(f"{words}: every assertion is decided"))
     console.print(_table(result.measurements, result.plan.confidence))
-    for finding in result.findings:
+    _show_findings(console, result.findings)
+
+
+def _show_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """One line each; causes that are not the motion share a line, which comes first."""
+    causes = [
+        f"{family} ({_CAUSES[kind]})"
+        for family, _, kind in (finding.id.partition(".") for finding in findings)
+        if kind in _CAUSES
+    ]
+    if causes:
+        console.print(Text.assemble(("warning", "bold"), f" not geometry: {', '.join(causes)}"))
+    for finding in findings:
+        if finding.id == "stopped_early" or finding.id.partition(".")[2] in _CAUSES:
+            continue
         console.print(Text.assemble((finding.severity, "bold"), f" {finding.id}: "), end="")
         console.print(Text(f"{finding.sentence} {finding.hint}".rstrip()))
 
@@ -53,12 +76,23 @@ def _table(measurements: Sequence[Measurement], confidence: float) -> Table:
     table.add_column("measurement")
     table.add_column("value", justify="right")
     table.add_column(f"{100 * confidence:g} % interval")
-    for item in measurements:
+    for item in _headlines(measurements):
         if item.value is None:
             table.add_row(item.id, "-", Text(item.sentence, style="dim"))
         else:
             table.add_row(item.id, f"{item.value:.4f}", Text(f"[{item.low:.4f}, {item.high:.4f}]"))
     return table
+
+
+def _headlines(measurements: Sequence[Measurement]) -> Iterator[Measurement]:
+    """The numbers that a person reads first; a family that was left out is one row."""
+    for family, group in groupby(measurements, key=lambda item: item.id.partition(".")[0]):
+        rows = list(group)
+        shown = [row for row in rows if row.id == family or row.id.partition(".")[2] in _HEADLINES]
+        if shown and all(row.value is None for row in rows) and shown[0].id != family:
+            yield shown[0].model_copy(update={"id": family})
+        else:
+            yield from shown
 
 
 def show_verdict(name: str, verdict: Verdict | None) -> None:

@@ -12,6 +12,7 @@ from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.charts.curve import curve_svg
 from holdfast_reports.charts.heat import heat_svg
+from holdfast_reports.charts.small import small_svg
 from holdfast_reports.shapes import ReportView
 from holdfast_reports.view import view
 
@@ -67,8 +68,7 @@ def render_html(report: ReportView) -> str:
 
 
 def _drawings(report: ReportView) -> dict[str, Markup]:
-    curves = [family.curve for family in report.families if family.curve]
-    maps = [family.heat for family in report.families if family.heat]
-    return {curve.id: curve_svg(curve) for curve in curves} | {
-        heat.id: heat_svg(heat) for heat in maps
-    }
+    families = (*report.families, *report.others)
+    drawn = {family.curve.id: curve_svg(family.curve) for family in families if family.curve}
+    drawn |= {family.heat.id: heat_svg(family.heat) for family in families if family.heat}
+    return drawn | {chart.id: small_svg(chart) for family in families for chart in family.more}

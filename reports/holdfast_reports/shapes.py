@@ -11,6 +11,7 @@ __all__ = [
     "AssertionView",
     "Banner",
     "Bar",
+    "ControlLine",
     "Curve",
     "CurvePoint",
     "ExampleView",
@@ -28,6 +29,7 @@ __all__ = [
     "Provenance",
     "ReportView",
     "Skipped",
+    "SmallChart",
     "Status",
     "Table",
 ]
@@ -92,6 +94,7 @@ class AssertionView:
     observed: str
     bar: Bar | None
     sentence: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,12 @@ class MeasureCell:
 
 @dataclass(frozen=True)
 class Measure:
-    """One kind of number, explained, with its value for each family."""
+    """One kind of number, explained, with its value for each family. `folded`: shown on request."""
 
     title: str
     meaning: str
     cells: tuple[MeasureCell, ...]
+    folded: bool
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,15 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class ControlLine:
+    """Consistency under a control, (x, y): the same view without the motion."""
+
+    kind: Literal["blur", "occlusion"]
+    words: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class Curve:
     """A curve with its band. `limits` are the policy's, for the mean over all cells.
 
@@ -159,6 +172,25 @@ class Curve:
     axis_from: float
     caption: str
     band: str
+    controls: tuple[ControlLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class SmallChart:
+    """A number from 0 to 1 as a function of another, with its band and its table.
+
+    `stepped`: the value holds up to the next point; `counted`: the axis is logarithmic from 1.
+    """
+
+    id: str
+    title: str
+    description: str
+    axis: str
+    points: tuple[CurvePoint, ...]
+    stepped: bool
+    counted: bool
+    caption: str
+    table: Table
 
 
 @dataclass(frozen=True)
@@ -188,7 +220,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class FamilyView:
-    """One family. Not audited: `curve` is None and `summary` says why."""
+    """One family. Not audited: `curve` is None and `summary` says why.
+
+    `cause` is set where the motion is not what flips; `more` is folded.
+    """
 
     id: str
     title: str
@@ -197,6 +232,10 @@ class FamilyView:
     curve: Curve | None
     heat: HeatMap | None
     tables: tuple[Table, ...]
+    cause: str = ""
+    controls: tuple[str, ...] = ()
+    more: tuple[SmallChart, ...] = ()
+    more_tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -271,6 +310,10 @@ class ReportView:
     measures: tuple[Measure, ...]
     confidence: str
     families: tuple[FamilyView, ...]
+    others: tuple[FamilyView, ...]
+    other_measures: tuple[Measure, ...]
+    groups: tuple[Table, ...]
+    evidence: str
     examples: tuple[ExampleView, ...]
     skipped: tuple[Skipped, ...]
     skipped_note: str

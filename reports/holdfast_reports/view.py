@@ -7,11 +7,14 @@ from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.parts.assertions import assertions
 from holdfast_reports.parts.banner import banner
+from holdfast_reports.parts.evidence import evidence_sentence
 from holdfast_reports.parts.examples import examples
 from holdfast_reports.parts.families import families
 from holdfast_reports.parts.findings import findings
+from holdfast_reports.parts.groups import group_tables
 from holdfast_reports.parts.headlines import headlines
 from holdfast_reports.parts.measures import measure_cell, measures
+from holdfast_reports.parts.others import other_families, other_measures
 from holdfast_reports.parts.provenance import provenance
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.parts.skipped import skipped, skipped_note
@@ -46,6 +49,10 @@ def view(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> Rep
         measures=measures(reading),
         confidence=percent(result.plan.confidence),
         families=families(reading),
+        others=other_families(reading),
+        other_measures=other_measures(reading),
+        groups=group_tables(reading),
+        evidence=evidence_sentence(reading),
         examples=examples(result),
         skipped=skipped(result),
         skipped_note=skipped_note(result),
@@ -60,9 +67,16 @@ def _facts(result: AuditResult) -> tuple[str, ...]:
     return (
         f"{kind}, {count(card.n_parameters, 'parameter')}",
         *classes,
-        count(result.probes.n_used, "image"),
+        _images(result),
         _day(result.provenance.started_at),
     )
+
+
+def _images(result: AuditResult) -> str:
+    seen, used = result.sequential, result.probes.n_used
+    if seen is not None and seen.stopped:
+        return f"{used:,} of {count(seen.n_planned, 'image')}"
+    return count(used, "image")
 
 
 def _day(started_at: str) -> str:

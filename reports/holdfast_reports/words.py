@@ -5,7 +5,7 @@ import re
 from typing import Final
 
 from holdfast.errors import clean
-from holdfast.records.cells import Cell, RotationCell, TranslationCell
+from holdfast.records.cells import Cell, LatticeCell, RotationCell, ScaleCell, SpatialCell
 from holdfast.records.families import Family
 
 __all__ = [
@@ -14,8 +14,11 @@ __all__ = [
     "angle",
     "cell_label",
     "count",
+    "difference",
+    "exact",
     "interval",
     "number",
+    "odds",
     "of_100",
     "percent",
     "share",
@@ -28,6 +31,7 @@ __all__ = [
 ]
 
 _MINUS: Final = "\N{MINUS SIGN}"
+_LOG_MILLION: Final = math.log(1e6)
 _EPSILON: Final = 1e-9  # 100 * 0.29 is 28.999999999999996
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 # What `clean` leaves: it serves terminals and logs, where these are only odd. In a page that people
@@ -99,6 +103,25 @@ def of_100(value: float) -> str:
     return f"{hundred:.1f}" if fine else f"{hundred:.0f}"
 
 
+def odds(log_e: float) -> str:
+    """A bet's gain as odds, rounded down: `more than 20 : 1`. `log_e` is in natural logarithm."""
+    if log_e >= _LOG_MILLION:
+        return "more than 1,000,000 : 1"
+    if log_e <= 0:
+        return "at most 1 : 1"
+    gain = math.exp(log_e)
+    step = 10 ** max(0, math.floor(math.log10(gain)) - 1)
+    return f"more than {math.floor(gain / step + _EPSILON) * step:,} : 1"
+
+
+def difference(value: float) -> str:
+    """A difference of two shares, with its sign, a real minus: `+0.030`, `0.000`."""
+    if value == 0:
+        return share(0.0)
+    sign = "+" if value > 0 else _MINUS
+    return f"{sign}{abs(value):.3f}"
+
+
 def percent(value: float) -> str:
     """`95 %`, `99.9 %`: a confidence level or a share of an area."""
     return f"{round(100 * value, 2):g} %"
@@ -109,10 +132,10 @@ def interval(low: float, high: float) -> str:
     return f"{share(low)} to {share(high)}"
 
 
-def shift(dx: int, dy: int) -> str:
+def shift(dx: float, dy: float) -> str:
     """`8 px left, 3 px up`."""
-    across = f"{abs(dx)} px {'right' if dx > 0 else 'left'}" if dx else ""
-    along = f"{abs(dy)} px {'down' if dy > 0 else 'up'}" if dy else ""
+    across = f"{number(round(abs(dx), 1))} px {'right' if dx > 0 else 'left'}" if dx else ""
+    along = f"{number(round(abs(dy), 1))} px {'down' if dy > 0 else 'up'}" if dy else ""
     return ", ".join(part for part in (across, along) if part) or "unmoved"
 
 
@@ -128,16 +151,35 @@ def zoom(factor: float) -> str:
 
 def cell_label(cell: Cell) -> str:
     """A cell's motion in a few signs."""
-    if isinstance(cell, TranslationCell):
-        return f"{signed(cell.shift_px[0])}, {signed(cell.shift_px[1])}"
     if isinstance(cell, RotationCell):
         return angle(cell.angle_deg)
-    return zoom(cell.zoom)
+    if isinstance(cell, ScaleCell):
+        return zoom(cell.zoom)
+    if isinstance(cell, LatticeCell):
+        return exact(cell.exact)
+    moved = ", ".join(signed(round(offset, 1)) for offset in cell.shift_px)
+    if isinstance(cell, SpatialCell):
+        return f"{angle(round(cell.angle_deg, 1))}; {moved} px; {zoom(cell.zoom)}"
+    return moved
+
+
+def exact(name: str) -> str:
+    """`turn_90` as words; what is no transform of the lattice is shown as it came."""
+    kind, _, amount = name.partition("_")
+    if kind == "turn":
+        return f"turned {text(amount, 8)}°"
+    if kind == "enlarge":
+        return f"enlarged {text(amount, 8)}{TIMES}"
+    return "mirrored" if kind == "mirror" else text(name)
 
 
 MOVED: Final = {
     Family.translation: ("shifted", "shift"),
     Family.rotation: ("rotated", "angle"),
     Family.scale: ("zoomed", "zoom"),
+    Family.spatial: ("turned and moved", "placement"),
+    Family.circular: ("rolled", "roll"),
+    Family.displacement: ("displaced", "place"),
+    Family.lattice: ("turned or mirrored", "transform"),
 }
 """For each family what its pictures are and what one cell is called."""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from holdfast.errors import HoldfastError
-from holdfast.records.plan import Preset
+from holdfast.records.plan import AuditPlan, Preset
 from holdfast_cli.config import Config, read_config
 from holdfast_cli.config_file import schema
 
@@ -63,6 +63,33 @@ def test_a_family_that_is_off_is_an_empty_list(tmp_path: Path, off: str) -> None
     assert families.translation is None  # left out: the default list
 
 
+ON_REQUEST = ["spatial", "circular", "displacement", "lattice"]
+
+
+@pytest.mark.parametrize("name", ON_REQUEST)
+def test_a_family_on_request_runs_with_an_empty_block_and_only_then(
+    tmp_path: Path, name: str
+) -> None:
+    asked = _read(tmp_path, f"version: 1\nfamilies: {{{name}: {{}}}}\n").plan.families
+    off = _read(tmp_path, f"version: 1\nfamilies: {{{name}: off}}\n").plan.families
+    assert [each for each in ON_REQUEST if getattr(asked, each) is not None] == [name]
+    assert off == AuditPlan().families
+
+
+def test_an_empty_spatial_block_is_the_small_preset(tmp_path: Path) -> None:
+    families = _read(tmp_path, "version: 1\nfamilies: {spatial: {}}\n").plan.families
+    assert families.spatial is not None
+    assert families.spatial.preset == "sp10"
+
+
+def test_how_much_is_measured_reaches_the_plan(tmp_path: Path) -> None:
+    text = "version: 1\nmodel: {output_kind: multilabel_logits}\naudit: {controls: 7, full: true}\n"
+    plan = _read(tmp_path, text).plan
+    assert (plan.controls, plan.full, plan.output_kind) == (7, True, "multilabel_logits")
+    plan = _read(tmp_path, "version: 1\n").plan
+    assert plan == AuditPlan()
+
+
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
@@ -80,6 +107,9 @@ def test_a_family_that_is_off_is_an_empty_list(tmp_path: Path, off: str) -> None
         ("version: 1\nfamilies:\n  translation:\n    shifts_px:\n    - [1, x]\n", 5, "integer"),
         ("model: {}\n", 1, "version: Field required"),
         ("version: 2\n", 1, "version: Input should be 1"),
+        ("version: 1\naudit:\n  controls: -1\n", 3, "greater than or equal to 0"),
+        ("version: 1\nfamilies:\n  spatial: {preset: sp11}\n", 3, "sp775"),
+        ("version: 1\nfamilies:\n  spatial: {search: worst}\n", 3, "exactly one of preset"),
         ("version: 1\ndata:\n  limit: 0\n", 3, "greater than or equal to 1"),
         ("version: 1\ndata:\n  limit: .nan\n", 1, "NaN"),
         ("version: 1\ndata: {}\ndata: {}\n", 3, "data stands twice"),
@@ -146,7 +176,9 @@ def test_every_key_says_what_it_means() -> None:
     made = schema()
     inside = {"$defs": dict(made["$defs"])}
     # A family is either its block or `off`.
-    for name in ("TranslationFamily", "RotationFamily", "ScaleFamily"):
+    families = [name for name in made["$defs"] if name.endswith("Family")]
+    assert len(families) == 7
+    for name in families:
         inside["$defs"][name] = made["$defs"][name]["anyOf"][0]
     for block in [made, *inside["$defs"].values()]:
         for key, value in block.get("properties", {}).items():

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from pydantic import ValidationError
 
-from factories import audit_data, result_of, verdict_on
+from factories import deep_data, result_of, verdict_on
 from holdfast.records.base import Record
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
@@ -30,7 +30,7 @@ PAYLOADS = [
 
 @cache
 def _clean() -> tuple[AuditResult, Verdict]:
-    data = audit_data()
+    data = deep_data()
     data["cells"] = [c for c in data["cells"] if c["family"] != "translation"][:3]
     data["model"] |= {"warnings": ["an odd thing"]}
     data["provenance"] |= {
@@ -113,6 +113,17 @@ def test_hostile_text_cannot_turn_or_hide_what_stands_beside_it() -> None:
     odd = {char for char in html if unicodedata.category(char) in {"Cf", "Cc"}} - {"\n"}
     assert odd == set()
     assert "gnp.exe" in page.text
+
+
+@pytest.mark.parametrize("payload", PAYLOADS[:3])
+def test_a_hostile_class_name_stays_the_name_of_a_row(payload: str) -> None:
+    data = deep_data()
+    for group in data["groups"]:
+        group["name"] = payload
+    page = read_page(html_report(result_of(data), None))
+    rows = [row for table in page.tables for row in table if row[0] == payload]
+    assert [row[1] for row in rows] == ["60", "60"]
+    assert page.unbalanced == []
 
 
 def test_a_name_may_be_written_from_right_to_left() -> None:

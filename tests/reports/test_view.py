@@ -123,8 +123,16 @@ def test_every_measurement_is_in_the_table_of_numbers(report: ReportView) -> Non
         "Worst case",
         "Drift",
         "Accuracy when moved",
+        "Accuracy drop",
         "Robust accuracy",
+        "Pair consistency",
+        "Modal consistency",
+        "Logit drift",
+        "Flip probability",
+        "Excess flips",
+        "Worst cell",
     ]
+    assert [m.title for m in report.measures if m.folded] == list(shown)[6:]
     assert (report.accuracy.value, report.accuracy.detail) == ("0.930", "0.885 to 0.961")
 
 
@@ -237,7 +245,7 @@ def test_a_family_that_was_left_out_says_why() -> None:
     assert card.sentence == "The plan leaves this family out."
     assert (family.seen, family.summary) == ("not measured", "The plan leaves this family out.")
     assert family.curve is None
-    assert [measure.cells[2].value for measure in report.measures] == [""] * 5
+    assert [measure.cells[2].value for measure in report.measures] == [""] * 12
 
 
 def test_examples_name_motion_classes_and_the_loss(report: ReportView) -> None:
@@ -273,14 +281,15 @@ def test_the_written_configuration_reads_back_as_the_plan(result: AuditResult) -
     spec = {"preset": "custom", "scale": 1e-05, "mean": [0.0], "std": [2e-05], "order": "rgb"}
     data = audit_data()
     data["plan"]["input"] |= spec
-    data["plan"]["confidence"] = 0.99
+    data["plan"] |= {"confidence": 0.99, "controls": 17, "full": True}
     plan = result_of(data).plan
     written = view(result_of(data), None).provenance
     read = yaml.safe_load(written.configuration)
     again = read_record(
         AuditPlan,
         {"input": read["model"]["input"], "families": read["families"], "confidence": 0.99}
-        | read["data"],
+        | read["data"]
+        | read["audit"],
         "invalid_plan",
     )
     assert again == plan

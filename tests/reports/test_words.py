@@ -2,7 +2,10 @@ import pytest
 
 from holdfast_reports.words import (
     count,
+    difference,
+    exact,
     number,
+    odds,
     of_100,
     percent,
     share,
@@ -71,6 +74,17 @@ def test_two_digits_are_rounded_down(value: float, shown: str) -> None:
         (shift(0, 4), "4 px down"),
         (title("the images have no labels"), "The images have no labels."),
         (title(""), ""),
+        (shift(1.26, -3.0), "1.3 px right, 3 px up"),
+        (odds(0.0), "at most 1 : 1"),
+        (odds(3.2), "more than 24 : 1"),
+        (odds(6.91), "more than 1,000 : 1"),
+        (odds(0.2), "more than 1 : 1"),
+        (odds(1e6), "more than 1,000,000 : 1"),
+        (difference(0.0314), "+0.031"),
+        (difference(-0.5), "\N{MINUS SIGN}0.500"),
+        (difference(0.0), "0.000"),
+        (exact("turn_270"), "turned 270°"),
+        (exact("enlarge_2"), "enlarged 2\N{MULTIPLICATION SIGN}"),
     ],
 )
 def test_numbers_and_sentences_are_written_for_people(made: str, shown: str) -> None:

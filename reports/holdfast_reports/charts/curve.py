@@ -6,7 +6,7 @@ import altair as alt
 from markupsafe import Markup
 
 from holdfast_reports.charts.svg import INK, Words, data, drawn
-from holdfast_reports.shapes import Curve
+from holdfast_reports.shapes import ControlLine, Curve
 from holdfast_reports.words import angle, number, zoom
 
 __all__ = ["curve_svg"]
@@ -16,11 +16,12 @@ _HEIGHT: Final = 215
 _TICK_STEPS: Final = {0.0: 0.25, 0.5: 0.1, 0.8: 0.05}
 _MOST_DOTS: Final = 60
 _MOST_TICKS: Final = 9
+_DASHES: Final = {"blur": [2, 3], "occlusion": [8, 3]}
 
 
 def curve_svg(curve: Curve) -> Markup:
     """Draw it. Above 60 points the line alone is drawn: dots would run together."""
-    layers = [_band(curve), _line(curve)]
+    layers = [_band(curve), *(_control(curve, line) for line in curve.controls), _line(curve)]
     for limit in curve.limits:
         layers += [_limit_line(curve, limit), _limit_words(curve, limit)]
     words = Words(curve.id, curve.title, curve.description)
@@ -47,6 +48,15 @@ def _line(curve: Curve) -> alt.Chart:
     if len(curve.points) <= _MOST_DOTS:
         dots = {"fill": INK["card"], "stroke": INK["series"], "strokeWidth": 2, "size": 44}
     line = alt.Chart(_rows(curve)).mark_line(color=INK["series"], strokeWidth=2.25, point=dots)
+    layer: alt.Chart = line.encode(x=_x(curve), y=_y(curve, "y"))
+    return layer
+
+
+def _control(curve: Curve, control: ControlLine) -> alt.Chart:
+    rows = data([{"x": x, "y": round(y, 4)} for x, y in control.points])
+    line = alt.Chart(rows).mark_line(
+        color=INK["soft"], strokeDash=_DASHES[control.kind], strokeWidth=1.75
+    )
     layer: alt.Chart = line.encode(x=_x(curve), y=_y(curve, "y"))
     return layer
 

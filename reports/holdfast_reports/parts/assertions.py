@@ -6,9 +6,11 @@ from holdfast.catalogue import find
 from holdfast.records.policy import Decision, Judgement, Level
 from holdfast_reports.parts.banner import STATUS, WORD
 from holdfast_reports.parts.bars import bar, limit_words
+from holdfast_reports.parts.evidence import evidence_of
+from holdfast_reports.parts.measures import interval_words, value_words
 from holdfast_reports.parts.reading import Numbers, Reading
 from holdfast_reports.shapes import AssertionView
-from holdfast_reports.words import interval, share, text, title
+from holdfast_reports.words import text, title
 
 __all__ = ["assertion_title", "assertions"]
 
@@ -22,7 +24,7 @@ def assertions(reading: Reading) -> tuple[AssertionView, ...]:
     ranked = sorted(
         judgements, key=lambda j: (_ORDER.index(j.decision), j.level is not Level.error, j.id)
     )
-    return tuple(_assertion(judgement) for judgement in ranked)
+    return tuple(_assertion(reading, judgement) for judgement in ranked)
 
 
 def assertion_title(measurement_id: str) -> str:
@@ -34,9 +36,12 @@ def assertion_title(measurement_id: str) -> str:
     return f"{entry.title}, {family}" if dot else entry.title
 
 
-def _assertion(judgement: Judgement) -> AssertionView:
+def _assertion(reading: Reading, judgement: Judgement) -> AssertionView:
     entry, numbers = find(judgement.id), _numbers(judgement)
-    observed = f"{share(numbers.value)} ({interval(numbers.low, numbers.high)})" if numbers else ""
+    observed = ""
+    if numbers:
+        value = value_words(judgement.id, numbers.value)
+        observed = f"{value} ({interval_words(judgement.id, numbers.low, numbers.high)})"
     return AssertionView(
         status=STATUS[judgement.decision],
         word=WORD[judgement.decision],
@@ -48,6 +53,7 @@ def _assertion(judgement: Judgement) -> AssertionView:
         observed=observed,
         bar=bar(numbers, judgement) if numbers else None,
         sentence=title(text(judgement.sentence, _SENTENCE_CUT)),
+        evidence=evidence_of(reading, judgement),
     )
 
 

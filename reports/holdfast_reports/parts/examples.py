@@ -2,7 +2,7 @@
 
 from holdfast.records.result import AuditResult, Example, MovedView
 from holdfast_reports.shapes import ExampleView, Prediction
-from holdfast_reports.words import number, share, shift, text, zoom
+from holdfast_reports.words import exact, number, share, shift, text, zoom
 
 __all__ = ["examples"]
 
@@ -47,11 +47,15 @@ def _class(index: int, names: tuple[str, ...]) -> str:
 
 
 def _motion(example: Example) -> str:
-    if example.shift_px is not None:
-        return f"Shifted {shift(*example.shift_px)}"
-    if example.angle_deg is not None:
+    """Every part of the motion that is one; a spatial motion has up to three."""
+    parts: list[str] = []
+    if example.angle_deg:
         way = "counter-clockwise" if example.angle_deg > 0 else "clockwise"
-        return f"Turned {number(abs(example.angle_deg))}° {way}"
-    if example.zoom is not None:
-        return f"{'Enlarged' if example.zoom > 1 else 'Shrunk'} to {zoom(example.zoom)}"
-    return "Moved"
+        parts.append(f"turned {number(round(abs(example.angle_deg), 1))}° {way}")
+    if example.zoom is not None and example.zoom != 1:
+        parts.append(f"{'enlarged' if example.zoom > 1 else 'shrunk'} to {zoom(example.zoom)}")
+    if example.shift_px is not None and any(example.shift_px):
+        parts.append(f"shifted {shift(*example.shift_px)}")
+    if example.exact is not None:
+        parts.append(exact(example.exact))
+    return ", ".join(parts).capitalize() or "Moved"

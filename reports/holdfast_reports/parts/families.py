@@ -4,11 +4,13 @@ from typing import Final
 
 from holdfast.records.cells import TranslationCell
 from holdfast.records.families import MAIN_FAMILIES, Family
+from holdfast_reports.parts.controls import cause, control_sentences, control_table
 from holdfast_reports.parts.curves import curve, seen, stops
 from holdfast_reports.parts.headlines import scope
 from holdfast_reports.parts.heat import heat_map
+from holdfast_reports.parts.more import small_charts
 from holdfast_reports.parts.reading import Reading
-from holdfast_reports.parts.tables import cell_table, distance_table
+from holdfast_reports.parts.tables import HEADS, cell_table, distance_table
 from holdfast_reports.shapes import FamilyView
 from holdfast_reports.words import percent, text, title
 
@@ -33,6 +35,7 @@ def _family(reading: Reading, family: Family) -> FamilyView:
         return FamilyView(family, family.capitalize(), "not measured", why, None, None, ())
     places, level = stops(cells), percent(reading.result.plan.confidence)
     table = cell_table(family, cells, level)
+    controls = control_table(cells, level, HEADS[family])
     shifts = tuple(cell for cell in cells if isinstance(cell, TranslationCell))
     return FamilyView(
         id=family,
@@ -42,4 +45,8 @@ def _family(reading: Reading, family: Family) -> FamilyView:
         curve=curve(reading, family, places),
         heat=heat_map(shifts) if shifts else None,
         tables=(distance_table(places, level), table) if shifts else (table,),
+        cause=cause(reading, family),
+        controls=control_sentences(reading, family),
+        more=small_charts(reading, family, level),
+        more_tables=(controls,) if controls else (),
     )

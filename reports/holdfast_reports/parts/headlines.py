@@ -1,7 +1,14 @@
 """The three numbers on top, in words that need no glossary."""
 
 from holdfast.catalogue import find
-from holdfast.records.cells import Cell, RotationCell, ScaleCell, TranslationCell
+from holdfast.records.cells import (
+    Cell,
+    CircularCell,
+    DisplacementCell,
+    RotationCell,
+    ScaleCell,
+    TranslationCell,
+)
 from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast.records.policy import Level
 from holdfast_reports.parts.banner import STATUS
@@ -69,14 +76,18 @@ def _measure(measurement_id: str) -> str:
 def scope(cells: tuple[Cell, ...]) -> str:
     """How many motions were tried and how far they go: `8 angles from 5° to 20°`."""
     distances = [
-        max(map(abs, cell.shift_px)) for cell in cells if isinstance(cell, TranslationCell)
+        max(map(abs, cell.shift_px))
+        for cell in cells
+        if isinstance(cell, TranslationCell | CircularCell | DisplacementCell)
     ]
+    one = {Family.circular: "roll", Family.displacement: "place"}
     angles = [cell.angle_deg for cell in cells if isinstance(cell, RotationCell)]
     zooms = [cell.zoom for cell in cells if isinstance(cell, ScaleCell)]
     if distances:
-        return f"{count(len(distances), 'shift')} up to {number(max(distances))} px"
+        moved = count(len(distances), one.get(Family(cells[0].family), "shift"))
+        return f"{moved} up to {number(max(distances))} px"
     if angles:
         return f"{count(len(angles), 'angle')} from {angle(min(angles))} to {angle(max(angles))}"
     if zooms:
         return f"{count(len(zooms), 'zoom')} from {zoom(min(zooms))} to {zoom(max(zooms))}"
-    return "no motions"
+    return count(len(cells), "motion")

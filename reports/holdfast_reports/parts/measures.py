@@ -1,19 +1,25 @@
-"""Every measurement in one table: a kind of number per row, a family per column."""
+"""Every measurement in one table: a kind of number per row, a family per column.
 
+What a reader needs first is open, the rest is folded.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
-from holdfast.records.families import MAIN_FAMILIES
+from holdfast.catalogue import CATALOGUE, find
+from holdfast.records.families import MAIN_FAMILIES, Family
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.shapes import Measure, MeasureCell
-from holdfast_reports.words import interval, share, text, title
+from holdfast_reports.words import difference, share, text, title
 
-__all__ = ["measure_cell", "measures"]
+__all__ = ["interval_words", "measure_cell", "measures", "value_words"]
 
 _TITLES: Final = {
     "consistency": "Consistency",
     "worst_case": "Worst case",
     "drift": "Drift",
     "accuracy": "Accuracy when moved",
+    "accuracy_drop": "Accuracy drop",
     "robust_accuracy": "Robust accuracy",
 }
 _MEANINGS: Final = {
@@ -30,16 +36,46 @@ _MEANINGS: Final = {
 }
 
 
-def measures(reading: Reading) -> tuple[Measure, ...]:
-    """One row per kind; without labels the rows that need them say so."""
+def measures(
+    reading: Reading, families: Sequence[Family] = MAIN_FAMILIES, *, explained: bool = True
+) -> tuple[Measure, ...]:
+    """One row per kind, a cell per family; without labels the rows that need them say so."""
+    known = dict.fromkeys(e.id.partition(".")[2] for e in CATALOGUE if "." in e.id)
+    folded = [kind for kind in known if kind not in _TITLES]
     return tuple(
         Measure(
-            title=heading,
-            meaning=_MEANINGS[kind],
-            cells=tuple(measure_cell(reading, f"{family}.{kind}") for family in MAIN_FAMILIES),
+            title=_TITLES.get(kind) or _entry_title(kind),
+            meaning=(_MEANINGS.get(kind) or _entry_meaning(kind)) if explained else "",
+            cells=tuple(measure_cell(reading, f"{family}.{kind}") for family in families),
+            folded=kind in folded,
         )
-        for kind, heading in _TITLES.items()
+        for kind in [*_TITLES, *folded]
     )
+
+
+def _entry_title(kind: str) -> str:
+    entry = find(f"translation.{kind}")
+    return entry.title if entry else kind
+
+
+def _entry_meaning(kind: str) -> str:
+    """The catalogue's words; one row serves three families, so shifts become motions."""
+    entry = find(f"translation.{kind}")
+    return f"{entry.method} {entry.read}".replace("the shifts", "the motions") if entry else ""
+
+
+def value_words(measurement_id: str, value: float) -> str:
+    """A value as its unit asks: a difference has a sign, a ratio has no upper end."""
+    entry = find(measurement_id)
+    unit = entry.unit if entry else "share"
+    if unit == "difference":
+        return difference(value)
+    return f"{value:.3f}" if unit == "ratio" else share(value)
+
+
+def interval_words(measurement_id: str, low: float, high: float) -> str:
+    """`0.324 to 0.356`, in the words of the measurement's unit."""
+    return f"{value_words(measurement_id, low)} to {value_words(measurement_id, high)}"
 
 
 def measure_cell(reading: Reading, measurement_id: str) -> MeasureCell:
@@ -47,4 +83,7 @@ def measure_cell(reading: Reading, measurement_id: str) -> MeasureCell:
     numbers = reading.numbers(measurement_id)
     if numbers is None:
         return MeasureCell("", title(text(reading.why_not(measurement_id), 400)))
-    return MeasureCell(share(numbers.value), interval(numbers.low, numbers.high))
+    return MeasureCell(
+        value_words(measurement_id, numbers.value),
+        interval_words(measurement_id, numbers.low, numbers.high),
+    )

@@ -19,7 +19,7 @@ def provenance(result: AuditResult) -> Provenance:
     return Provenance(
         groups=(_model(result), _images(result), _method(result), _place(result)),
         command=command(result.plan),
-        configuration=configuration(result.plan),
+        configuration=configuration(result.plan, result.sequential),
     )
 
 
@@ -83,6 +83,12 @@ def _method(result: AuditResult) -> FactGroup:
             for name, value in origin.family_digests.items()
         ),
         Fact("Seed", str(origin.seed)),
+        Fact("Controls", _controls(result)),
+        Fact(
+            "Noise floor",
+            f"{number(origin.noise_floor)}, the largest relative difference between two runs on "
+            "the same views",
+        ),
         Fact("Intervals", text(origin.interval_method, 400)),
         Fact(
             "Samples",
@@ -92,6 +98,13 @@ def _method(result: AuditResult) -> FactGroup:
         Fact("Samples SHA-256", result.samples.sha256, code=True),
     )
     return FactGroup("Method", facts)
+
+
+def _controls(result: AuditResult) -> str:
+    ran = {control.n_images for cell in result.cells for control in cell.controls}
+    if not ran:
+        return "none ran"
+    return f"on the first {count(max(ran), 'image')} of the seeded order"
 
 
 def _place(result: AuditResult) -> FactGroup:

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any, Final
 
+from holdfast.records.detail import SequentialEvidence
 from holdfast.records.plan import AuditPlan
 
 __all__ = ["command", "configuration"]
@@ -19,18 +20,37 @@ def command(plan: AuditPlan) -> str:
     return f"holdfast audit MODEL --data IMAGES --config holdfast.yaml{level} -o report.html"
 
 
-def configuration(plan: AuditPlan) -> str:
-    """The plan as a `holdfast.yaml`; reading it gives this plan again."""
+def configuration(plan: AuditPlan, evidence: SequentialEvidence | None) -> str:
+    """The plan as a `holdfast.yaml`; reading it gives this plan again.
+
+    An audit with evidence stops where its limits are decided, so they belong to what is repeated.
+    """
     written = plan.model_dump(mode="json", exclude_none=True)
     data = {key: written[key] for key in ("limit", "seed") if key in written}
+    kind = {} if plan.output_kind is None else {"output_kind": plan.output_kind}
+    model = {"task": plan.task, "input": written["input"], **kind}
     lines = [
         "version: 1",
-        f"model: {_flow({'task': plan.task, 'input': written['input']})}",
+        f"model: {_flow(model)}",
         f"data: {_flow(data)}",
         "families:",
         *(f"  {name}: {_flow(family)}" for name, family in written["families"].items()),
+        f"audit: {_flow({'controls': plan.controls, 'full': plan.full})}",
     ]
+    if evidence is not None and (asked := _limits(evidence)):
+        lines += [
+            "gate:",
+            "  assertions:",
+            *(f"    {json.dumps(name)}: {_flow(['error', each])}" for name, each in asked.items()),
+        ]
     return "\n".join(lines)
+
+
+def _limits(evidence: SequentialEvidence) -> dict[str, dict[str, float]]:
+    asked: dict[str, dict[str, float]] = {}
+    for test in evidence.tests:
+        asked.setdefault(test.id, {})[test.side] = test.limit
+    return asked
 
 
 def _flow(value: Any) -> str:  # noqa: ANN401 - a part of a dumped record

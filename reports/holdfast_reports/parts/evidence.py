@@ -1,0 +1,52 @@
+"""The evidence of a sequential audit: when it stopped, and how strong each answer is."""
+
+from holdfast.records.detail import SequentialTest
+from holdfast.records.policy import Judgement
+from holdfast_reports.parts.reading import Reading
+from holdfast_reports.words import count, number, odds
+
+__all__ = ["evidence_of", "evidence_sentence"]
+
+
+def evidence_sentence(reading: Reading) -> str:
+    """How a sequential audit went; empty for an audit of a fixed number of images."""
+    seen = reading.result.sequential
+    if seen is None:
+        return ""
+    rule = (
+        "After every image two bets are settled for each limit, one that it is kept and one that "
+        f"it is broken; the first to reach {number(round(1 / seen.alpha, 1))} : 1 decides. Without "
+        "a decision the assertion is inconclusive: more images may decide it. The intervals hold "
+        "wherever the audit stops."
+    )
+    if not all(test.n_images for test in seen.tests):
+        rule += " Where no such bet is possible the whole interval has to keep the limit."
+    if seen.stopped:
+        planned = count(seen.n_planned, "image")
+        return f"Stopped after {seen.n_images:,} of {planned}: every assertion is decided. {rule}"
+    return f"The audit went through all {count(seen.n_planned, 'image')}. {rule}"
+
+
+def evidence_of(reading: Reading, judgement: Judgement) -> str:
+    """The bets on the limits of one assertion; empty where there were none."""
+    seen = reading.result.sequential
+    limits = {("min", judgement.min), ("max", judgement.max)}
+    tests = [
+        test
+        for test in (seen.tests if seen else ())
+        if test.id == judgement.id and test.n_images and (test.side, test.limit) in limits
+    ]
+    return " ".join(_said(test) for test in tests)
+
+
+def _said(test: SequentialTest) -> str:
+    after = count(test.n_images, "image")
+    if test.decision is not None:
+        passed = test.decision == "passed"
+        gain = odds(test.log_e_pass if passed else test.log_e_fail)
+        said = "it holds" if passed else "it is broken"
+        return f"Decided after {after}; in the end the evidence that {said} is {gain}."
+    return (
+        f"Undecided after {after}: evidence that it holds {odds(test.log_e_pass)}, that it is "
+        f"broken {odds(test.log_e_fail)}."
+    )
