@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from holdfast.errors import clean
+from holdfast.gate import PRESETS
 from holdfast_db.queries import MAX_LIMIT
 
 __all__ = [
@@ -38,8 +39,8 @@ _LIMITS: Final = {
 _POLICY: Final[dict[str, Any]] = {
     "type": "object",
     "description": "The `gate:` block of holdfast.yaml.",
-    "required": ["assertions"],
     "properties": {
+        "preset": {"enum": sorted(PRESETS), "description": "Ready-made assertions."},
         "assertions": {
             "type": "object",
             "description": "Measurement id to level, or to [level, limits].",

@@ -131,7 +131,8 @@ def _check_gate(tree: YamlTree, gate: Mapping[str, Any]) -> None:
     try:
         read_policy(gate)
     except HoldfastError as error:
-        where = tree.where(["gate", "assertions", *_meant(error, list(gate["assertions"]))])
+        written = list(gate.get("assertions") or ())
+        where = tree.where(["gate", "assertions", *_meant(error, written)])
         error.add_note(f"at {where}")
         raise
 

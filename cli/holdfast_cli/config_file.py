@@ -150,11 +150,16 @@ class AuditBlock(Record):
 
 
 class GateBlock(Record):
-    """What must hold."""
+    """What must hold: a preset, own assertions, or both."""
 
+    preset: Annotated[
+        Literal["smoke", "recommended", "strict"] | None,
+        Field(description="Ready-made assertions; those below win over them."),
+    ] = None
     assertions: Annotated[
         dict[str, Any],
         Field(
+            default_factory=dict,
             description="Measurement: level or [level, {min: …, max: …}]; the level is off, warn "
             "or error. The whole confidence interval must keep the limits.",
         ),

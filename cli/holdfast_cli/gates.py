@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.gate import judge, read_policy
+from holdfast.gate import expanded, judge, read_policy
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_cli.exits import EXIT
@@ -22,12 +22,12 @@ def with_options(
     """
     if gate is None:
         return None
-    changed = dict(gate)
+    changed = expanded(gate)
     if inconclusive is not None:
         changed["on_inconclusive"] = inconclusive.value
     if fail_on is FailOn.warn:
         changed["assertions"] = {
-            name: _as_error(value) for name, value in gate["assertions"].items()
+            name: _as_error(value) for name, value in changed["assertions"].items()
         }
     return changed
 

@@ -51,7 +51,6 @@ class Loop:
         self.canvas_sizes: set[tuple[int, int]] = set()
         images = len(self.reader.order)
         wanted = self.plan.controls
-        # Spread over the whole order, so that an audit that stops early has its share of them.
         self._controls_every = max(1, round(images / wanted)) if wanted else 0
         with_controls = -(-images // self._controls_every) if wanted else 0
         per_image = len(layout.plain) + len(layout.searched)
@@ -69,13 +68,21 @@ class Loop:
         score_bytes = 4 * len(layout.views(controls=True)) * self.setup.n_scores
         fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
         largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
-        size, every = max(1, min(largest, fitting)), self._controls_every
-        with closing(self.reader.blocks(size)) as blocks:
+        with closing(self.reader.blocks(max(1, min(largest, fitting)))) as blocks:
             for turn, (_, block) in enumerate(blocks):
                 if block:
-                    self._block(block, with_controls=every > 0 and turn % every == 0)
+                    self._block(block, with_controls=self._wants_controls(turn))
                 if self.stopping is not None and self.stopping.decided:
                     return
+
+    def _wants_controls(self, turn: int) -> bool:
+        """In a full audit every so many blocks; in a sequential one when there is a failure to
+        explain, which the images so far tell, never those of the block itself.
+        """
+        if self.stopping is None:
+            return self._controls_every > 0 and turn % self._controls_every == 0
+        wanted = self.tally.controls.n_images < self.plan.controls
+        return wanted and self.stopping.leans_to_fail
 
     def _block(self, block: Sequence[Probe], *, with_controls: bool) -> None:
         labels = np.array([probe.label for probe in block], np.int64)

@@ -89,6 +89,12 @@ class Stopping:
                 test.take(numbers[test.id].values)
 
     @property
+    def leans_to_fail(self) -> bool:
+        """Whether some limit has more evidence against it than for it."""
+        records = [test.record() for test in self._tests]
+        return any(record.log_e_fail > max(0.0, record.log_e_pass) for record in records)
+
+    @property
     def decided(self) -> bool:
         """Whether every limit is decided, on enough images to recognise a broken model."""
         return self._n >= _MIN_IMAGES and all(test.decision for test in self._tests)

@@ -73,7 +73,7 @@ class AuditPlan(Record):
     is the two-sided level of every interval. `controls` is about the number of probes on which the
     controls run too (the same resampling or the same lost content without the motion), spread over
     the whole order in whole blocks; 0 turns them off. With a policy an audit stops when every
-    assertion is decided, unless `full` is set.
+    assertion is decided, and runs controls only while one leans to failing, unless `full` is set.
     """
 
     schema_version: Literal["1"] = "1"

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import read_policy
+from holdfast.gate import PRESETS, read_policy
 from holdfast.records.base import digest, read_record
+from holdfast.records.families import MAIN_FAMILIES
 from holdfast.records.policy import Assertion, GatePolicy, Level
 
 
@@ -107,3 +108,35 @@ def test_the_same_policy_has_the_same_digest() -> None:
     one = _read("assertions: {accuracy: [error, {min: 0.5}]}")
     assert digest(_read("assertions:\n  accuracy: ['error', {'min': 5.0e-1}]\n")) == digest(one)
     assert digest(_read("assertions: {accuracy: [error, {min: 0.51}]}")) != digest(one)
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_is_a_policy_whose_assertions_can_be_overridden(name: str) -> None:
+    plain = read_policy({"preset": name})
+    assert {item.id for item in plain.assertions} == set(PRESETS[name])
+    own = {"scale.consistency": "off", "accuracy": ["error", {"min": 0.5}]}
+    mixed = {item.id: item for item in read_policy({"preset": name, "assertions": own}).assertions}
+    assert mixed["scale.consistency"].level == "off"
+    assert mixed["accuracy"].min == 0.5
+    assert mixed["rotation.consistency"].min == PRESETS[name]["rotation.consistency"][1]["min"]
+
+
+def test_a_stricter_preset_asks_for_more() -> None:
+    limits = [
+        [PRESETS[name][f"{family}.consistency"][1]["min"] for family in MAIN_FAMILIES]
+        for name in ("smoke", "recommended", "strict")
+    ]
+    assert limits == sorted(limits)
+    assert limits[0] < limits[1] < limits[2]
+
+
+@pytest.mark.parametrize("block", [{"preset": "lenient"}, {}, {"on_inconclusive": "fail"}, []])
+def test_a_block_without_assertions_or_a_known_preset_is_refused(block: object) -> None:
+    with pytest.raises(HoldfastError) as raised:
+        read_policy(block)
+    assert raised.value.code == "invalid_policy"
+
+
+def test_what_is_for_diagnosis_cannot_be_asserted() -> None:
+    with pytest.raises(HoldfastError, match="for diagnosis"):
+        read_policy({"assertions": {"rotation.logit_drift": ["error", {"max": 0.1}]}})
