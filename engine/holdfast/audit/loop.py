@@ -76,8 +76,9 @@ class Loop:
                     return
 
     def _wants_controls(self, turn: int) -> bool:
-        """In a full audit every so many blocks; in a sequential one when there is a failure to
-        explain, which the images so far tell, never those of the block itself.
+        """Every so many blocks in a full audit; in a sequential one when a failure is to explain.
+
+        The images so far tell, never those of the block itself, so the choice favours nothing.
         """
         if self.stopping is None:
             return self._controls_every > 0 and turn % self._controls_every == 0
