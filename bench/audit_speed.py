@@ -29,7 +29,7 @@ from holdfast.geometry import Frame
 from holdfast.records.base import read_record
 from holdfast.records.job import ChildLimits
 from holdfast.records.plan import AuditPlan
-from holdfast.runtimes.opening import open_model
+from holdfast.runtimes.opening import Terms, open_model
 from holdfast.sandbox.parent import run_audit
 
 IMAGES = {"resnet18": 8, "mobilenet": 16, "small28": 1000}
@@ -51,7 +51,7 @@ def probes(path: Path, channels: int, side: int, n: int) -> None:
 
 def bare_s(model: Path, shape: tuple[int, ...], forwards: int) -> float:
     """Seconds for `forwards` images through the model alone."""
-    run = open_model(model.read_bytes(), "0" * 64, THREADS)
+    run = open_model(model.read_bytes(), "0" * 64, Terms(threads=THREADS))
     batch = np.random.default_rng(0).random(shape, np.float32)
     run(batch)
     began = time.perf_counter()
@@ -84,9 +84,7 @@ def measure(name: str, rounds: int) -> None:
         model, data = Path(folder) / "model.onnx", Path(folder) / "probes.zip"
         export(name, model)
         probes(data, channels, side, IMAGES[name])
-        runner = ViewRunner(
-            open_model(model.read_bytes(), "0" * 64, 1), Frame((side, side), None), 0
-        )
+        runner = ViewRunner(open_model(model.read_bytes(), "0" * 64), Frame((side, side), None), 0)
         shape = (runner.batch, channels, side, side)
         rows = []
         for _ in range(rounds):

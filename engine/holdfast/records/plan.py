@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from holdfast.records.base import Record
 
 __all__ = [
+    "Architecture",
     "AuditPlan",
     "ChannelOrder",
     "Families",
@@ -24,6 +25,7 @@ Finite = Annotated[float, Field(ge=-1e6, le=1e6)]
 ShiftPx = tuple[Annotated[int, Field(ge=-4096, le=4096)], Annotated[int, Field(ge=-4096, le=4096)]]
 AngleDeg = Annotated[float, Field(ge=-360, le=360)]
 Zoom = Annotated[float, Field(ge=0.1, le=10)]
+Architecture = Annotated[str, Field(min_length=1, max_length=160)]
 _MAX_CELLS = 2000
 
 
@@ -138,12 +140,14 @@ class Families(Record):
 class AuditPlan(Record):
     """What is asked. In a result every `None` has been replaced by what was really used.
 
-    `limit` is the largest number of probes, taken from the front of the seeded order; `confidence`
-    is the two-sided level of every interval.
+    `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
+    `torchvision/resnet18`. `limit` is the largest number of probes, taken from the front of the
+    seeded order; `confidence` is the two-sided level of every interval.
     """
 
     schema_version: Literal["1"] = "1"
     task: Literal["classification"] = "classification"
+    architecture: Architecture | None = None
     input: InputSpec = InputSpec()
     families: Families = Families()
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
