@@ -1,17 +1,20 @@
 """Small networks of the kinds that matter, and their exports. Weights are random but fixed."""
 
+import importlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["NETS", "build", "eager", "pt2", "pth", "quiet", "script", "trace"]
+__all__ = ["NETS", "build", "eager", "optional", "pt2", "pth", "quiet", "script", "trace"]
 
 
 class Cnn(nn.Module):
@@ -113,6 +116,14 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def optional(library: str) -> Any:
+    """A library of the extra `zoo`, or a skip that says why it cannot be used."""
+    try:
+        return importlib.import_module(library)
+    except Exception as error:  # noqa: BLE001 - one built for another PyTorch raises RuntimeError
+        return pytest.skip(f"{library} cannot be used: {type(error).__name__}: {error}")
+
+
 def build(name: str, seed: int = 0) -> nn.Module:
     """A network in evaluation mode, with statistics that are not the trivial ones."""
     torch.manual_seed(seed)
@@ -150,7 +161,9 @@ def trace(module: nn.Module, *, size: int = 32, channels: int = 3) -> bytes:
     """`torch.jit.trace` with one image."""
     buffer = io.BytesIO()
     with quiet():
-        torch.jit.save(torch.jit.trace(module, torch.rand(1, channels, size, size)), buffer)  # type: ignore[no-untyped-call]
+        image = torch.rand(1, channels, size, size)
+        traced = torch.jit.trace(module, image, check_trace=False)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, buffer)  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

@@ -17,8 +17,10 @@ from holdfast.runtimes.terms import Terms
 
 __all__ = ["Terms", "describe_model", "open_model"]
 
+_UNLOCKED = Terms()
 
-def open_model(data: bytes, sha256: str, terms: Terms = Terms()) -> ModelUnderTest:
+
+def open_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelUnderTest:
     """Load a model from its bytes; it takes batches of any size.
 
     Raises:
@@ -34,7 +36,7 @@ def open_model(data: bytes, sha256: str, terms: Terms = Terms()) -> ModelUnderTe
     return Batched(_open_torch(kind, data, sha256, terms))
 
 
-def describe_model(data: bytes, sha256: str, terms: Terms = Terms()) -> ModelCard:
+def describe_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelCard:
     """The card of a model; it is loaded only where its graph does not tell. Raises as above."""
     kind = _format_of(data, terms)
     if kind is ModelFormat.onnx:

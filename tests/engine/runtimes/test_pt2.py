@@ -20,6 +20,8 @@ from holdfast.probes.pack import packed
 from holdfast.records.model import Head, OutputKind
 from holdfast.runtimes import pt2_ops
 from holdfast.runtimes.opening import describe_model, open_model
+from holdfast.runtimes.pt2_archive import read_pt2
+from holdfast.runtimes.pt2_graph import parse_graph
 from toy_probes import flat, noise
 
 FREE = torch.export.Dim("n", min=1, max=64)
@@ -231,9 +233,6 @@ def test_a_weight_with_an_impossible_shape_is_refused(key: str, value: object) -
 
 
 def test_memory_is_free_as_soon_as_a_value_is_no_longer_needed() -> None:
-    from holdfast.runtimes.pt2_archive import read_pt2
-    from holdfast.runtimes.pt2_graph import parse_graph
-
     graph = parse_graph(read_pt2(nets.pt2(nets.build("cnn"), batch=FREE)))
     made = [name for step in graph.steps for name in step.outputs if isinstance(name, str)]
     freed = [name for step in graph.steps for name in step.last_use]
@@ -266,7 +265,7 @@ def test_a_real_resnet_has_the_accuracy_that_is_known_of_it(shared: Path) -> Non
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_100", "vit_tiny_patch16_224"])
 def test_networks_of_timm_give_the_scores_of_pytorch(name: str) -> None:
-    timm = _timm()
+    timm = nets.optional("timm")
     torch.manual_seed(0)
     module = timm.create_model(name, pretrained=False).eval()
     data = nets.pt2(module, batch=torch.export.Dim.DYNAMIC, size=224)
@@ -275,15 +274,6 @@ def test_networks_of_timm_give_the_scores_of_pytorch(name: str) -> None:
     assert np.array_equal(model(batch), nets.eager(module, batch))
 
 
-def _timm() -> Any:
-    try:
-        import timm
-    except Exception as error:  # noqa: BLE001 - a torchvision built for another torch
-        pytest.skip(f"timm cannot be imported here: {type(error).__name__}: {error}")
-    return timm
-
-
-# Accepted as archives, but ask for what this test's images are not.
 def test_every_pt2_of_the_corpus_has_its_code_and_no_payload_runs(shared: Path) -> None:
     corpus = load_corpus(shared)
     marker = Path(corpus.MARK)
