@@ -31,7 +31,6 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     ),
     415: (
         "aotinductor",
-        "format_not_supported",
         "not_a_zip",
         "pickle",
         "pickle_refused",

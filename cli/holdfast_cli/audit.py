@@ -22,6 +22,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     *,
     data: opt.Data = None,
     config: opt.ConfigPath = None,
+    architecture: opt.Architecture = None,
     input: opt.Input = None,  # noqa: A002 - typer makes the option's name from it
     crop: opt.Crop = None,
     resize: opt.Resize = None,
@@ -56,7 +57,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
         model,
         data,
         find_config(config),
-        PlanOptions(input, crop, resize, limit, seed, confidence),
+        PlanOptions(input, crop, resize, limit, seed, confidence, architecture),
         inconclusive=inconclusive,
         fail_on=fail_on,
     )

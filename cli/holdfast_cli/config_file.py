@@ -9,7 +9,7 @@ from pydantic import Field
 
 from holdfast.catalogue import CATALOGUE
 from holdfast.records.base import Record
-from holdfast.records.plan import AuditPlan, Families, InputSpec
+from holdfast.records.plan import Architecture, AuditPlan, Families, InputSpec
 
 __all__ = ["ConfigFile", "schema"]
 
@@ -62,6 +62,13 @@ class ModelBlock(Record):
     task: Annotated[Literal["classification"], Field(description="What the model does.")] = (
         "classification"
     )
+    architecture: Annotated[
+        Architecture | None,
+        Field(
+            description="The network of a file that holds weights only: timm/NAME or "
+            "torchvision/NAME."
+        ),
+    ] = None
     input: Annotated[InputSpec, Field(description="How an image becomes model input.")] = (
         InputSpec()
     )
@@ -116,6 +123,7 @@ class ConfigFile(Record):
         """The plan that this file asks for."""
         return AuditPlan(
             task=self.model.task,
+            architecture=self.model.architecture,
             input=self.model.input,
             families=self.families,
             limit=self.data.limit,

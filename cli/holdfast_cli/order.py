@@ -28,6 +28,7 @@ class PlanOptions:
     limit: int | None = None
     seed: int | None = None
     confidence: float | None = None
+    architecture: str | None = None
 
 
 @final
@@ -95,7 +96,8 @@ def _plan(plan: AuditPlan, options: PlanOptions) -> AuditPlan:
         # Another preset: the values of a custom one in the file no longer apply.
         custom = dict.fromkeys(("scale", "mean", "std", "order"))
         spec = {**spec, **custom, "preset": options.input.value}
-    top = {"limit": options.limit, "seed": options.seed, "confidence": options.confidence}
+    names = ("limit", "seed", "confidence", "architecture")
+    top = {name: getattr(options, name) for name in names}
     return read_record(AuditPlan, {**written, **_given(top), "input": spec}, "invalid_plan")
 
 

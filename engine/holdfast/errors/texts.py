@@ -191,9 +191,6 @@ ERRORS: dict[str, ErrorText] = {
         "{n} names or shapes of the weights differ from {architecture}, first: {names}.",
         "Check the architecture's name, or save the model itself as .pt2 or ONNX.",
     ),
-    "format_not_supported": _refused(
-        "{format} models are recognised but not audited by this version.", _EXPORT_ONNX
-    ),
     "invalid_onnx": _refused(
         "The file is not a valid ONNX model: {reason}.",
         "Export the model again and upload it again.",

@@ -8,7 +8,6 @@ from pydantic import Field
 from holdfast.records.base import Record
 
 __all__ = [
-    "AUDITED_FORMATS",
     "Arithmetic",
     "AxisSize",
     "Head",
@@ -32,10 +31,6 @@ class ModelFormat(StrEnum):
     torchscript = "torchscript"
     state_dict = "state_dict"
     safetensors = "safetensors"
-
-
-AUDITED_FORMATS = frozenset(ModelFormat)
-"""Formats that this release can open; others are recognised and refused by name."""
 
 
 class Layout(StrEnum):

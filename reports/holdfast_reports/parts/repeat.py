@@ -8,6 +8,7 @@ from holdfast.records.plan import AuditPlan
 
 __all__ = ["command", "configuration"]
 
+_MODEL: Final = ("task", "architecture", "input")
 _DEFAULT_CONFIDENCE: Final = AuditPlan().confidence
 # JSON is YAML but for one thing: YAML 1.1 reads 1e-05 as a text, 1.0e-05 as a number.
 _BARE_EXPONENT: Final = re.compile(r"(?<![\d.])(\d+)e(?=[-+\d])")
@@ -25,7 +26,7 @@ def configuration(plan: AuditPlan) -> str:
     data = {key: written[key] for key in ("limit", "seed") if key in written}
     lines = [
         "version: 1",
-        f"model: {_flow({'task': plan.task, 'input': written['input']})}",
+        f"model: {_flow({key: written[key] for key in _MODEL if key in written})}",
         f"data: {_flow(data)}",
         "families:",
         *(f"  {name}: {_flow(family)}" for name, family in written["families"].items()),
