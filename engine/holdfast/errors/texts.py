@@ -40,7 +40,7 @@ def _broken(sentence: str, hint: str) -> ErrorText:
 
 _EXPORT_ONNX = "Export with torch.onnx.export(model, x, 'm.onnx', external_data=False)."
 _EXPORT_PT2 = (
-    "Save the model itself: ep = torch.export.export(model.eval(), (x,)); "
+    "Save the model itself, x being a few images: ep = torch.export.export(model.eval(), (x,)); "
     "torch.export.save(ep, 'm.pt2')."
 )
 _PACKAGE = "Install torchvision or timm (pip install 'holdfast[zoo]'), or send a .pt2 or ONNX file."
