@@ -117,6 +117,8 @@ def _name(value: Any) -> str:  # noqa: ANN401 - JSON
     return value
 
 
+# The interpreter is given a copy of its input, and buffers that change are its own.
+_MUTATIONS = ("buffer_mutation", "user_input_mutation")
 _STORED = {
     "parameter": "parameter_name",
     "buffer": "buffer_name",
@@ -146,7 +148,7 @@ def _outputs(specs: list[Any]) -> Iterator[str]:
     for kind, spec in map(_only, specs):
         if kind == "user_output" and "as_tensor" in spec["arg"]:
             yield _name(spec["arg"]["as_tensor"]["name"])
-        elif kind not in ("user_output", "buffer_mutation"):
+        elif kind not in ("user_output", *_MUTATIONS):
             raise HoldfastError("pt2_unsupported", what=f"an output of the kind {kind[:40]}")
 
 

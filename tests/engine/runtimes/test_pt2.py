@@ -110,6 +110,11 @@ def test_the_head_is_read_from_the_graph(name: str, head: Head) -> None:
     assert describe_model(nets.pt2(nets.build(name), batch=FREE), "0").head is head
 
 
+def test_a_pool_that_leaves_places_is_no_global_pool() -> None:
+    layers = [nn.Conv2d(3, 2, 3, padding=1), nn.MaxPool2d(16), nn.Conv2d(2, 2, 1), nn.Flatten()]
+    assert describe_model(nets.pt2(nn.Sequential(*layers)), "0").head is Head.unknown
+
+
 def test_a_softmax_at_the_end_makes_probabilities() -> None:
     kinds = {
         name: describe_model(nets.pt2(nets.build(name), batch=FREE), "0").output_kind
@@ -137,7 +142,7 @@ def test_half_precision_and_channels_last_inputs_are_fed_as_declared() -> None:
 def test_a_model_that_changes_its_input_in_place_does_not_change_ours() -> None:
     class InPlace(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x.clone().mul_(2).add_(1).relu_().mean((2, 3))
+            return x.mul_(2).add_(1).relu_().mean((2, 3))
 
     model = open_model(nets.pt2(InPlace(), batch=FREE), "0")
     batch = BATCH.copy()

@@ -75,6 +75,7 @@ def test_our_reader_reads_what_the_format_s_own_library_writes() -> None:
 
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+TWICE = f'{{"a":{json.dumps(ENTRY)},"a":{json.dumps(ENTRY)}}}'.encode()
 BAD_SAFETENSORS: dict[str, bytes] = {
     "an overlap": _safetensors({"a": torch.zeros(2)}, b=ENTRY),
     "a hole": _safetensors({"a": torch.zeros(2)}, b={**ENTRY, "data_offsets": [12, 20]}),
@@ -82,11 +83,11 @@ BAD_SAFETENSORS: dict[str, bytes] = {
     "bytes left over": _safetensors({"a": torch.zeros(2)}) + b"\0",
     "a shape of other bytes": _safetensors({"a": torch.zeros(2)}, a={**ENTRY, "shape": [3]}),
     "a negative side": _safetensors({"a": torch.zeros(2)}, a={**ENTRY, "shape": [-2]}),
-    "a truth value as side": _safetensors({"a": torch.zeros(2)}, a={**ENTRY, "shape": [True]}),
+    "a truth value as side": _safetensors({"a": torch.zeros(2)}, a={**ENTRY, "shape": [True, 2]}),
     "an unknown type": _safetensors({"a": torch.zeros(2)}, a={**ENTRY, "dtype": "F4"}),
     "an entry that is no object": _safetensors({}, a=[1]),
     "a header of text": struct.pack("<Q", 4) + b"{abc" + bytes(8),
-    "a name twice": struct.pack("<Q", 15) + b'{"a":1,"a":1  }' + bytes(8),
+    "a name twice": struct.pack("<Q", len(TWICE)) + TWICE + bytes(8),
     "deep nesting": struct.pack("<Q", 100_001) + b"{" + b"[" * 100_000 + bytes(8),
 }
 
