@@ -35,6 +35,7 @@ class Cnn(nn.Module):
         )
         self.drop = nn.Dropout(0.2)
         self.dense = nn.Linear(32, 10)
+        self.mean: torch.Tensor
         self.register_buffer("mean", torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -163,7 +164,7 @@ def trace(module: nn.Module, *, size: int = 32, channels: int = 3) -> bytes:
     with quiet():
         image = torch.rand(1, channels, size, size)
         traced = torch.jit.trace(module, image, check_trace=False)  # type: ignore[no-untyped-call]
-        torch.jit.save(traced, buffer)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, buffer)
     return buffer.getvalue()
 
 
@@ -171,7 +172,7 @@ def script(module: nn.Module) -> bytes:
     """`torch.jit.script`."""
     buffer = io.BytesIO()
     with quiet():
-        torch.jit.save(torch.jit.script(module), buffer)  # type: ignore[no-untyped-call]
+        torch.jit.save(torch.jit.script(module), buffer)
     return buffer.getvalue()
 
 

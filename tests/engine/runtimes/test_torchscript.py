@@ -118,7 +118,7 @@ def test_nothing_is_loaded_where_the_sandbox_is_not_in_force(tmp_path: Path) -> 
                 model,
                 probes,
                 plan_of(shifts_px=[[1, 0]]),
-                mode=mode,  # type: ignore[arg-type] # one of the modes
+                mode=mode,
                 limits=LIMITS,
                 on_progress=lambda _: None,
                 cancelled=lambda: False,
