@@ -15,7 +15,7 @@ from holdfast.geometry import Frame
 from holdfast.records.base import read_record
 from holdfast.records.job import ChildLimits
 from holdfast.records.plan import AuditPlan
-from holdfast.runtimes.opening import open_model
+from holdfast.runtimes.opening import Terms, open_model
 from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.sandbox.parent import AuditOutput, run_audit
 
@@ -50,7 +50,7 @@ def plan_of(families: dict[str, Any] | None = None) -> AuditPlan:
 
 def opened(model: Path) -> ModelUnderTest:
     """The model as an audit opens it."""
-    return open_model(model.read_bytes(), "0" * 64, THREADS)
+    return open_model(model.read_bytes(), "0" * 64, Terms(threads=THREADS))
 
 
 def batch_of(model: ModelUnderTest, side: int) -> int:

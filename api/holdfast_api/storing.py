@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
 from holdfast.probes.sniff import check_archive
-from holdfast.records.model import AUDITED_FORMATS
 from holdfast.runtimes.sniff import sniff
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
@@ -34,13 +33,13 @@ __all__ = [
     "show",
 ]
 
-MODEL_REFUSALS: Final = ("unsupported_format", "pickle_refused", "format_not_supported")
+MODEL_REFUSALS: Final = ("unsupported_format", "pickle_refused")
 ARCHIVE_REFUSALS: Final = (
     *("not_a_zip", "bad_zip", "empty_archive", "too_many_files", "zip_bomb", "archive_too_large"),
     *("unsafe_name", "special_file", "duplicate_name", "encrypted_zip", "zip_method"),
     *("unsupported_file", "file_too_large"),
 )
-REFUSALS: Final = (*MODEL_REFUSALS, *ARCHIVE_REFUSALS)
+REFUSALS: Final = (*MODEL_REFUSALS, "invalid_safetensors", *ARCHIVE_REFUSALS)
 """What the bytes of an upload may be refused for."""
 
 
@@ -55,12 +54,9 @@ def kind_of_model(path: Path) -> str:
     """The format of a model file, refused here when no audit would take it.
 
     Raises:
-        HoldfastError: one of `MODEL_REFUSALS`, or what is wrong with its zip.
+        HoldfastError: one of `MODEL_REFUSALS`, `invalid_safetensors`, or what is wrong with a zip.
     """
-    found = sniff(path)
-    if found not in AUDITED_FORMATS:
-        raise HoldfastError("format_not_supported", format=found.value)
-    return found.value
+    return sniff(path).value
 
 
 def kind_of_archive(path: Path) -> str:

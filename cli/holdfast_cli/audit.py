@@ -22,6 +22,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     *,
     data: opt.Data = None,
     config: opt.ConfigPath = None,
+    architecture: opt.Architecture = None,
     input: opt.Input = None,  # noqa: A002 - typer makes the option's name from it
     crop: opt.Crop = None,
     resize: opt.Resize = None,
@@ -57,7 +58,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
         model,
         data,
         find_config(config),
-        PlanOptions(input, crop, resize, limit, seed, confidence, full or None),
+        PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
         inconclusive=inconclusive,
         fail_on=fail_on,
     )

@@ -11,7 +11,7 @@ from holdfast.catalogue import CATALOGUE
 from holdfast.records.base import Record
 from holdfast.records.families import Families
 from holdfast.records.model import OutputKind
-from holdfast.records.plan import AuditPlan, InputSpec
+from holdfast.records.plan import Architecture, AuditPlan, InputSpec
 
 __all__ = ["ConfigFile", "schema"]
 
@@ -107,6 +107,13 @@ class ModelBlock(Record):
     task: Annotated[Literal["classification"], Field(description="What the model does.")] = (
         "classification"
     )
+    architecture: Annotated[
+        Architecture | None,
+        Field(
+            description="The network of a file that holds weights only: timm/NAME or "
+            "torchvision/NAME."
+        ),
+    ] = None
     input: Annotated[InputSpec, Field(description="How an image becomes model input.")] = (
         InputSpec()
     )
@@ -189,6 +196,7 @@ class ConfigFile(Record):
         """The plan that this file asks for."""
         return AuditPlan(
             task=self.model.task,
+            architecture=self.model.architecture,
             input=self.model.input,
             families=self.families,
             limit=self.data.limit,

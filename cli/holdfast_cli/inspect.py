@@ -15,6 +15,7 @@ __all__ = ["inspect"]
 def inspect(
     model: opt.ModelPath,
     *,
+    architecture: opt.Architecture = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
 ) -> None:
@@ -22,7 +23,7 @@ def inspect(
     from holdfast_cli.local import card_of, need
 
     need("audit")
-    card = card_of(model, sandbox.value)
+    card = card_of(model, sandbox.value, architecture)
     if json:
         typer.echo(card.model_dump_json(indent=2))
     else:
@@ -48,18 +49,37 @@ def _rows(card: "ModelCard") -> list[tuple[str, str]]:
     if card.height_px and card.width_px:
         size = f"{card.width_px} x {card.height_px} px"
     return [
-        ("format", f"{card.format}, IR {card.ir_version}, opset {card.opset}"),
+        ("format", _format(card)),
         ("sha256", card.sha256),
-        ("size", f"{card.size_bytes} bytes, {card.n_parameters} parameters, {card.n_nodes} nodes"),
+        ("size", _size(card)),
         *(("input", _tensor(tensor)) for tensor in card.inputs),
         *(("output", _tensor(tensor)) for tensor in card.outputs),
         ("image", f"{size}, {card.channels} channels, {card.layout}"),
-        ("batch", "any" if card.batch is None else str(card.batch)),
+        ("batch", _batch(card)),
         ("scores", f"{card.output}, {card.output_kind or 'not known before it runs'}"),
         ("head", str(card.head)),
         ("computes", str(card.arithmetic)),
         *(("note", warning) for warning in card.warnings),
     ]
+
+
+def _format(card: "ModelCard") -> str:
+    if card.opset is not None:
+        return f"{card.format}, IR {card.ir_version}, opset {card.opset}"
+    return f"{card.format} of {card.architecture}" if card.architecture else str(card.format)
+
+
+def _size(card: "ModelCard") -> str:
+    nodes = "" if card.n_nodes is None else f", {card.n_nodes} nodes"
+    return f"{card.size_bytes} bytes, {card.n_parameters} parameters{nodes}"
+
+
+def _batch(card: "ModelCard") -> str:
+    if card.batch is not None:
+        return str(card.batch)
+    if card.batch_max is not None:
+        return f"{card.batch_min} to {card.batch_max}"
+    return "any" if card.batch_min == 1 else f"{card.batch_min} or more"
 
 
 def _tensor(tensor: "TensorCard") -> str:

@@ -10,8 +10,10 @@ from holdfast.gate import read_policy
 from holdfast.probes.pack import packed
 from holdfast.records.base import read_record
 from holdfast.records.job import ChildLimits, Progress
-from holdfast.records.model import ModelCard
+from holdfast.records.model import ModelCard, ModelFormat
+from holdfast.runtimes.sniff import sniff
 from holdfast.sandbox.parent import SandboxMode, inspect_model, run_audit
+from holdfast.sandbox.selftest import selftest
 from holdfast_cli.gates import decided
 from holdfast_cli.order import Order
 from holdfast_cli.outputs import Outcome, render
@@ -80,7 +82,7 @@ def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
             order.model,
             probes,
             order.plan,
-            mode=mode,
+            mode=_mode_for(order.model, mode),
             limits=limits,
             on_progress=show,
             cancelled=lambda: False,
@@ -96,6 +98,22 @@ def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
     )
 
 
-def card_of(model: Path, mode: SandboxMode) -> ModelCard:
+def card_of(model: Path, mode: SandboxMode, architecture: str | None = None) -> ModelCard:
     """What a model file is, seen by a locked child."""
-    return inspect_model(model, mode=mode, limits=child_limits(1))
+    return inspect_model(
+        model, mode=_mode_for(model, mode), limits=child_limits(1), architecture=architecture
+    )
+
+
+def _mode_for(model: Path, mode: SandboxMode) -> SandboxMode:
+    """TorchScript runs code, so `auto` becomes `required` where the self-test passes."""
+    if mode != "auto" or not _is_torchscript(model):
+        return mode
+    return "required" if selftest().ok else mode
+
+
+def _is_torchscript(model: Path) -> bool:
+    try:
+        return sniff(model, has_architecture=True) is ModelFormat.torchscript
+    except (HoldfastError, OSError):
+        return False  # the child says what is wrong with it

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "DATA",
+    "Architecture",
     "Branch",
     "Commit",
     "Confidence",
@@ -89,9 +90,10 @@ def _duration_s(text: str) -> float:
 _AUDIT, _GATE, _SERVICE = "What is audited", "The gate", "A service"
 
 OptionalModelPath = Annotated[
-    Path | None, typer.Argument(metavar="MODEL", help="An ONNX classifier.", show_default=False)
+    Path | None,
+    typer.Argument(metavar="MODEL", help="An ONNX or PyTorch classifier.", show_default=False),
 ]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX file.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="An ONNX or PyTorch file.")]
 ResultPath = Annotated[
     Path, typer.Argument(metavar="RESULT", help="The result.json of an audit.", show_default=False)
 ]
@@ -122,6 +124,14 @@ Crop = Annotated[
         min=2,
         max=4096,
         help="Side of the model's input, pixels.",
+        rich_help_panel=_AUDIT,
+        show_default=False,
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        help="The network of a file that holds weights only: timm/NAME or torchvision/NAME.",
         rich_help_panel=_AUDIT,
         show_default=False,
     ),

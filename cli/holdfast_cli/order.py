@@ -29,6 +29,7 @@ class PlanOptions:
     seed: int | None = None
     confidence: float | None = None
     full: bool | None = None
+    architecture: str | None = None
 
 
 @final
@@ -96,7 +97,7 @@ def _plan(plan: AuditPlan, options: PlanOptions) -> AuditPlan:
         # Another preset: the values of a custom one in the file no longer apply.
         custom = dict.fromkeys(("scale", "mean", "std", "order"))
         spec = {**spec, **custom, "preset": options.input.value}
-    names = ("limit", "seed", "confidence", "full")
+    names = ("limit", "seed", "confidence", "full", "architecture")
     top = {name: getattr(options, name) for name in names}
     return read_record(AuditPlan, {**written, **_given(top), "input": spec}, "invalid_plan")
 

@@ -63,14 +63,13 @@ _ARCHIVES: dict[str, bytes] = {
     "zip_method": _zip(compress_type=99),
 }
 _PICKLED = _zip(("images.npy", "data.pkl"))
-_PT2 = _zip(("images.npy", "archive_format"))
 _FILES = {
     "get_result": "result.json",
     "get_samples": "samples.parquet",
     "get_report": "report.html",
 }
 _MODELS: dict[str, bytes] = {
-    "format_not_supported": b"\x02\0\0\0\0\0\0\0{}" + bytes(8),
+    "invalid_safetensors": b"\x02\0\0\0\0\0\0\x40{}" + bytes(8),
     "pickle_refused": b"\x80\x04N.",
     "unsupported_format": b"GIF89a",
 }
@@ -171,7 +170,6 @@ _CASES: dict[tuple[str, str], Case] = {
     ),
     ("create_model", "unsupported_format"): lambda w: _post_stored(w, "models", "probes", PROBES),
     ("create_model", "pickle_refused"): lambda w: _post_stored(w, "models", "probes", _PICKLED),
-    ("create_model", "format_not_supported"): lambda w: _post_stored(w, "models", "probes", _PT2),
     ("get_one_model", "not_found"): lambda w: _get(w, f"/v1/models/{_NOWHERE}"),
     ("create_probe_set", "not_found"): lambda w: _post_file(w, "probe-sets", upload_id=_NOWHERE),
     ("create_probe_set", "upload_not_ready"): lambda w: _post_file(

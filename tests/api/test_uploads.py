@@ -133,7 +133,7 @@ def test_an_expired_upload_is_gone(world: World) -> None:
         ("model", b"\x80\x02}q\x00.", 415, "pickle_refused"),
         ("model", zip_of(code_x=b""), 415, "unsupported_format"),
         ("model", PROBES, 415, "unsupported_format"),
-        ("model", b"\x02\0\0\0\0\0\0\0{}" + bytes(8), 415, "format_not_supported"),
+        ("model", b"\x02\0\0\0\0\0\0\x40{}" + bytes(8), 422, "invalid_safetensors"),
         ("probes", MODEL, 415, "not_a_zip"),
         ("probes", PROBES[:-10], 422, "bad_zip"),
         ("probes", zip_of(), 422, "empty_archive"),

@@ -52,8 +52,15 @@ def test_the_root_of_the_engine_loads_no_library(root: str, tmp_path: Path) -> N
     assert not _loaded(f"import {root}", tmp_path) & (RUNTIMES | NUMBERS | {"pydantic"})
 
 
-def test_an_onnx_audit_never_loads_torch(tmp_path: Path) -> None:
-    assert "torch" not in _loaded("import holdfast.audit, holdfast.runtimes.opening", tmp_path)
+def test_an_onnx_audit_never_loads_torch(digits: Path, tmp_path: Path) -> None:
+    statement = (
+        "import holdfast.audit, holdfast.sandbox.duty\n"
+        "from holdfast.runtimes.opening import open_model\n"
+        f"open_model(open({str(digits / 'gap.onnx')!r}, 'rb').read(), '0')"
+    )
+    loaded = _loaded(statement, tmp_path)
+    assert "onnxruntime" in loaded
+    assert "torch" not in loaded
 
 
 def test_a_base_install_judges_a_stored_result(audited: Path, tmp_path: Path) -> None:

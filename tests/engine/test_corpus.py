@@ -1,6 +1,5 @@
 """The corpus of bad inputs beside this checkout: every model, archive and image has its code."""
 
-import importlib.util
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from auditing import LIMITS, plan_of, run
+from corpus import load_corpus
 from holdfast.archive import image_members, open_zip, read_member
 from holdfast.errors import HoldfastError
 from holdfast.probes.decode import decode
@@ -34,15 +34,7 @@ AT_RUN = {"memory_limit", "time_limit", "run_failed", "op_unknown", ""}
 
 @pytest.fixture(scope="module")
 def corpus(shared: Path) -> ModuleType:
-    path = shared / "badinputs" / "gen.py"
-    spec = importlib.util.spec_from_file_location("corpus", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("warnings.simplefilter", lambda *_: None)  # it would silence ours
-        spec.loader.exec_module(module)
-    return module
+    return load_corpus(shared)
 
 
 def _code(act: Callable[[], object]) -> str:

@@ -39,6 +39,11 @@ def _broken(sentence: str, hint: str) -> ErrorText:
 
 
 _EXPORT_ONNX = "Export with torch.onnx.export(model, x, 'm.onnx', external_data=False)."
+_EXPORT_PT2 = (
+    "Save the model itself, x being a few images: ep = torch.export.export(model.eval(), (x,)); "
+    "torch.export.save(ep, 'm.pt2')."
+)
+_PACKAGE = "Install torchvision or timm (pip install 'holdfast[zoo]'), or send a .pt2 or ONNX file."
 _AGAIN = "Upload the file again."
 _ZIP_AGAIN = "Make the zip again with an ordinary zip program and upload it again."
 
@@ -151,10 +156,44 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "pickle_refused": _refused(
         "Pickled PyTorch files can run code when they are opened and are not accepted.",
-        _EXPORT_ONNX,
+        f"{_EXPORT_PT2} For a state_dict say its architecture: --architecture timm/resnet18.",
     ),
-    "format_not_supported": _refused(
-        "{format} models are recognised but not audited by this version.", _EXPORT_ONNX
+    "torch_needed": _refused(
+        "PyTorch is not installed here, and a {format} model needs it.",
+        "Run: pip install 'holdfast[torch]'",
+    ),
+    "pt2_unsupported": _refused(
+        "This .pt2 holds {what}, which is not supported.",
+        "Save it with torch 2.9 or newer: torch.export.save(ep, 'm.pt2').",
+    ),
+    "pickle": _refused(
+        "{name} in the .pt2 is stored as a pickle, which can run code.",
+        "Save the model again with plain tensors as weights.",
+    ),
+    "aotinductor": _refused("The package holds compiled code.", _EXPORT_PT2),
+    "torchscript_needs_sandbox": _refused(
+        "TorchScript runs code when it is loaded, and the sandbox is not in force: {missing}.",
+        f"Audit it where the sandbox works. {_EXPORT_PT2}",
+    ),
+    "invalid_state_dict": _refused(
+        "The file does not hold plain tensors by name: {reason}.",
+        "Save it with torch.save(model.state_dict(), 'm.pth').",
+    ),
+    "invalid_safetensors": _refused(
+        "The file is not valid safetensors: {reason}.",
+        "Save it again with safetensors.torch.save_file.",
+    ),
+    "architecture_needed": _refused(
+        "The file holds weights only; the network they belong to is not named.",
+        "Name it: --architecture timm/resnet18 or torchvision/resnet18, or model.architecture in "
+        "holdfast.yaml. It needs pip install 'holdfast[zoo]'.",
+    ),
+    "architecture_unavailable": _refused(
+        "The architecture {name} cannot be built here: {reason}.", _PACKAGE
+    ),
+    "weights_mismatch": _refused(
+        "{n} names or shapes of the weights differ from {architecture}, first: {names}.",
+        "Check the architecture's name, or save the model itself as .pt2 or ONNX.",
     ),
     "invalid_onnx": _refused(
         "The file is not a valid ONNX model: {reason}.",
@@ -181,11 +220,14 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "bad_archive": _refused(
         "The archive is not as its format demands: {reason}.",
-        "Zip exactly two files: the .onnx file and the file that holds its weights.",
+        "Export the model again. An ONNX bundle is a zip of exactly two files: the .onnx file "
+        "and the file that holds its weights.",
     ),
     "too_large": _refused("{what} is over the limit of {limit}.", "Use a smaller model."),
     "op_not_allowed": _refused(
-        "Operator {op} is not allowed.", "Export the model with standard ONNX operators only."
+        "Operator {op} is not allowed.",
+        "ONNX: use standard operators. .pt2: ep = ep.run_decompositions() before saving. "
+        "TorchScript: no file access, prints or remote calls.",
     ),
     "op_unknown": _refused(
         "The model uses an operator that its opset does not have.",

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from holdfast.records.base import Record
-from holdfast.records.plan import AuditPlan
+from holdfast.records.plan import Architecture, AuditPlan
 from holdfast.records.policy import GatePolicy
 
 __all__ = [
@@ -62,6 +62,7 @@ class InspectJob(_Job):
     verb: Literal["inspect"] = "inspect"
     model_fd: int
     model_sha256: str
+    architecture: Architecture | None = None
 
 
 class VerifyJob(_Job):

@@ -8,7 +8,6 @@ from pydantic import Field
 from holdfast.records.base import Record
 
 __all__ = [
-    "AUDITED_FORMATS",
     "Arithmetic",
     "AxisSize",
     "Head",
@@ -32,10 +31,6 @@ class ModelFormat(StrEnum):
     torchscript = "torchscript"
     state_dict = "state_dict"
     safetensors = "safetensors"
-
-
-AUDITED_FORMATS = frozenset({ModelFormat.onnx, ModelFormat.onnx_bundle})
-"""Formats that this release can open; the others are recognised and refused by name."""
 
 
 class Layout(StrEnum):
@@ -93,22 +88,27 @@ class TensorCard(Record):
 class ModelCard(Record):
     """What `holdfast inspect` shows.
 
-    `batch` is the fixed batch size or None for any; `height_px` and `width_px` are None where the
-    model takes any size. `n_classes` is None until the model has run.
+    `batch` is the fixed batch size or None for any from `batch_min` to `batch_max` (None: no upper
+    bound); `height_px` and `width_px` are None where the model takes any size. `n_classes` is None
+    until the model has run; `ir_version`, `opset` and `n_nodes` where the format has no such thing.
+    `architecture` is the declared one of a file that holds weights only.
     """
 
     schema_version: Literal["1"] = "1"
     format: ModelFormat
     sha256: str
     size_bytes: int
-    ir_version: int
-    opset: int
-    n_nodes: int
+    architecture: str | None = None
+    ir_version: int | None = None
+    opset: int | None = None
+    n_nodes: int | None = None
     n_parameters: int
     inputs: tuple[TensorCard, ...]
     outputs: tuple[TensorCard, ...]
     layout: Layout
     batch: int | None
+    batch_min: Annotated[int, Field(ge=1)] = 1
+    batch_max: Annotated[int, Field(ge=1)] | None = None
     channels: int
     height_px: int | None
     width_px: int | None

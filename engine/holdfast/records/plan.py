@@ -9,10 +9,11 @@ from holdfast.records.base import Record
 from holdfast.records.families import Families
 from holdfast.records.model import OutputKind
 
-__all__ = ["AuditPlan", "ChannelOrder", "InputSpec", "Preset"]
+__all__ = ["Architecture", "AuditPlan", "ChannelOrder", "InputSpec", "Preset"]
 
 Side = Annotated[int, Field(ge=2, le=4096)]
 Finite = Annotated[float, Field(ge=-1e6, le=1e6)]
+Architecture = Annotated[str, Field(min_length=1, max_length=160)]
 
 
 class Preset(StrEnum):
@@ -74,10 +75,13 @@ class AuditPlan(Record):
     controls run too (the same resampling or the same lost content without the motion), spread over
     the whole order in whole blocks; 0 turns them off. With a policy an audit stops when every
     assertion is decided, and runs controls only while one leans to failing, unless `full` is set.
+    `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
+    `torchvision/resnet18`.
     """
 
     schema_version: Literal["1"] = "1"
     task: Literal["classification"] = "classification"
+    architecture: Architecture | None = None
     input: InputSpec = InputSpec()
     families: Families = Families()
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

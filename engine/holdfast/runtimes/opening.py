@@ -1,43 +1,63 @@
-"""Open a model of whatever format its bytes are. Runs in the locked child only."""
+"""Open a model of whatever format its bytes are. Runs in the locked child only.
 
+PyTorch is loaded only for the formats that need it: an ONNX audit never imports it.
+"""
+
+import importlib.util
 import io
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard, ModelFormat
+from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.onnx_bundle import inline_bundle
 from holdfast.runtimes.onnx_model import OnnxModel, card_of, session_of
 from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.runtimes.sniff import sniff_file
+from holdfast.runtimes.terms import Terms
 
-__all__ = ["describe_model", "open_model"]
+__all__ = ["Terms", "describe_model", "open_model"]
+
+_UNLOCKED = Terms()
 
 
-def open_model(data: bytes, sha256: str, threads: int) -> ModelUnderTest:
-    """Load a model from its bytes.
+def open_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelUnderTest:
+    """Load a model from its bytes; it takes batches of any size.
 
     Raises:
-        HoldfastError: `format_not_supported`, or what the format's gate and runtime refuse.
+        HoldfastError: `torch_needed`, or what the format's gate and runtime refuse.
     """
-    model = _as_one_file(data)
-    return OnnxModel(_card(model, data, sha256), session_of(model, threads))
+    kind = _format_of(data, terms)
+    if kind is ModelFormat.onnx:
+        return Batched(OnnxModel(card_of(data, sha256), session_of(data, terms.threads)))
+    if kind is ModelFormat.onnx_bundle:
+        inlined = inline_bundle(data)
+        card = _bundle_card(inlined, data, sha256)
+        return Batched(OnnxModel(card, session_of(inlined, terms.threads)))
+    return Batched(_open_torch(kind, data, sha256, terms))
 
 
-def describe_model(data: bytes, sha256: str) -> ModelCard:
-    """The card of a model without loading it; raises as `open_model`."""
-    return _card(_as_one_file(data), data, sha256)
+def describe_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelCard:
+    """The card of a model; it is loaded only where its graph does not tell. Raises as above."""
+    kind = _format_of(data, terms)
+    if kind is ModelFormat.onnx:
+        return card_of(data, sha256)
+    if kind is ModelFormat.onnx_bundle:
+        return _bundle_card(inline_bundle(data), data, sha256)
+    return _open_torch(kind, data, sha256, terms).card
 
 
-def _card(model: bytes, data: bytes, sha256: str) -> ModelCard:
-    card = card_of(model, sha256)
-    if model is data:
-        return card
+def _format_of(data: bytes, terms: Terms) -> ModelFormat:
+    return sniff_file(io.BytesIO(data), has_architecture=terms.architecture is not None)
+
+
+def _bundle_card(inlined: bytes, data: bytes, sha256: str) -> ModelCard:
+    card = card_of(inlined, sha256)
     return card.model_copy(update={"format": ModelFormat.onnx_bundle, "size_bytes": len(data)})
 
 
-def _as_one_file(data: bytes) -> bytes:
-    kind = sniff_file(io.BytesIO(data))
-    if kind is ModelFormat.onnx:
-        return data
-    if kind is ModelFormat.onnx_bundle:
-        return inline_bundle(data)
-    raise HoldfastError("format_not_supported", format=kind)
+def _open_torch(kind: ModelFormat, data: bytes, sha256: str, terms: Terms) -> ModelUnderTest:
+    if importlib.util.find_spec("torch") is None:
+        raise HoldfastError("torch_needed", format=kind)
+    from holdfast.runtimes.torch_opening import open_torch
+
+    return open_torch(kind, data, sha256, terms)

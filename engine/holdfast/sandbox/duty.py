@@ -12,8 +12,9 @@ from holdfast.probes.probe_set import content_digest, open_probes
 from holdfast.records.base import Record, canonical_json
 from holdfast.records.comparison import Comparison
 from holdfast.records.job import AuditJob, ChildJob, CompareJob, InspectJob, Progress
+from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
-from holdfast.runtimes.opening import describe_model, open_model
+from holdfast.runtimes.opening import Terms, describe_model, open_model
 from holdfast.sandbox.lock import LockLevel
 
 __all__ = ["perform"]
@@ -31,7 +32,8 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
     if isinstance(job, AuditJob):
         answer: Record = _audit(job, level, tell)
     elif isinstance(job, InspectJob):
-        answer = describe_model(_read(job.model_fd), job.model_sha256)
+        terms = _terms(level, job.limits.threads, job.architecture)
+        answer = describe_model(_read(job.model_fd), job.model_sha256, terms)
     elif isinstance(job, CompareJob):
         answer = _compare(job)
     else:
@@ -58,7 +60,8 @@ def _compare(job: CompareJob) -> Comparison:
 
 
 def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
-    model = open_model(_read(job.model_fd), job.model_sha256, job.limits.threads)
+    terms = _terms(level, job.limits.threads, job.plan.architecture, job.plan.input)
+    model = open_model(_read(job.model_fd), job.model_sha256, terms)
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
         probes = open_probes(probes_file)
         origin = Origin(
@@ -76,6 +79,21 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
             samples=samples,
             on_progress=lambda progress: tell(progress.model_dump()),
         )
+
+
+def _terms(
+    level: LockLevel, threads: int, architecture: str | None, spec: InputSpec | None = None
+) -> Terms:
+    """Code of a model file may run only in mode `required`, whose self-test is the operator's."""
+    crop = None if spec is None else spec.crop
+    sandboxed = level.mode == "required" and not level.missing
+    return Terms(
+        threads=threads,
+        architecture=architecture,
+        size_px=(crop, crop) if isinstance(crop, int) else crop,
+        sandboxed=sandboxed,
+        missing="; ".join(level.missing) or f"its mode is {level.mode}",
+    )
 
 
 def _level(level: LockLevel) -> SandboxLevel:

@@ -105,8 +105,12 @@ def run_audit(
         return _checked(job, _record(result_fd), _content(samples_fd))
 
 
-def inspect_model(model: Path, *, mode: SandboxMode, limits: ChildLimits) -> ModelCard:
+def inspect_model(
+    model: Path, *, mode: SandboxMode, limits: ChildLimits, architecture: str | None = None
+) -> ModelCard:
     """Describe a model file without running it on data.
+
+    `architecture` names the network of a file that holds weights only.
 
     Raises:
         HoldfastError: the model is refused or a limit was met.
@@ -118,6 +122,7 @@ def inspect_model(model: Path, *, mode: SandboxMode, limits: ChildLimits) -> Mod
             parent_pid=os.getpid(),
             model_fd=model_fd,
             model_sha256=_sha256(model_fd),
+            architecture=architecture,
             result_fd=result_fd,
         )
         Child(job, lambda _: None, lambda: False).run()

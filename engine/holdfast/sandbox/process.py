@@ -197,6 +197,9 @@ def _environment(threads: int) -> dict[str, str]:
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": "1",
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+        # timm and torchvision want a cache folder: this one exists and is never writable
+        "TORCHINDUCTOR_CACHE_DIR": "/proc",
     }
 
 

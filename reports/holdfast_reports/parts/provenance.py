@@ -1,5 +1,6 @@
 """The small print: which model, which images, which code, under which lock."""
 
+from holdfast.records.model import ModelCard
 from holdfast.records.result import AuditResult, Normalisation, SandboxLevel
 from holdfast_reports.parts.repeat import command, configuration
 from holdfast_reports.shapes import Fact, FactGroup, Provenance
@@ -27,13 +28,27 @@ def _model(result: AuditResult) -> FactGroup:
     card = result.model
     facts = (
         Fact("SHA-256", result.provenance.model_sha256, code=True),
-        Fact("Format", f"{card.format}, opset {card.opset}, {count(card.size_bytes, 'byte')}"),
-        Fact("Size", f"{count(card.n_parameters, 'parameter')}, {count(card.n_nodes, 'node')}"),
+        Fact("Format", _format(card)),
+        Fact("Size", _size(card)),
         Fact("Input", "; ".join(_tensor(t.name, t.dtype, t.shape) for t in card.inputs[:4])),
         Fact("Output read", f"{text(card.output)} ({result.provenance.output_kind})"),
         *(Fact("Note", text(warning, 240)) for warning in card.warnings[:8]),
     )
     return FactGroup("Model", facts)
+
+
+def _format(card: ModelCard) -> str:
+    parts = [str(card.format)]
+    if card.opset is not None:
+        parts.append(f"opset {card.opset}")
+    if card.architecture is not None:
+        parts.append(f"network {text(card.architecture)}")
+    return ", ".join([*parts, count(card.size_bytes, "byte")])
+
+
+def _size(card: ModelCard) -> str:
+    parameters = count(card.n_parameters, "parameter")
+    return parameters if card.n_nodes is None else f"{parameters}, {count(card.n_nodes, 'node')}"
 
 
 def _tensor(name: str, dtype: str, shape: tuple[int | str | None, ...] | None) -> str:

@@ -9,6 +9,7 @@ from holdfast.records.plan import AuditPlan
 
 __all__ = ["command", "configuration"]
 
+_MODEL: Final = ("task", "architecture", "input", "output_kind")
 _DEFAULT_CONFIDENCE: Final = AuditPlan().confidence
 # JSON is YAML but for one thing: YAML 1.1 reads 1e-05 as a text, 1.0e-05 as a number.
 _BARE_EXPONENT: Final = re.compile(r"(?<![\d.])(\d+)e(?=[-+\d])")
@@ -27,8 +28,7 @@ def configuration(plan: AuditPlan, evidence: SequentialEvidence | None) -> str:
     """
     written = plan.model_dump(mode="json", exclude_none=True)
     data = {key: written[key] for key in ("limit", "seed") if key in written}
-    kind = {} if plan.output_kind is None else {"output_kind": plan.output_kind}
-    model = {"task": plan.task, "input": written["input"], **kind}
+    model = {key: written[key] for key in _MODEL if key in written}
     lines = [
         "version: 1",
         f"model: {_flow(model)}",

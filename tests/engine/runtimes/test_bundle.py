@@ -59,7 +59,7 @@ def test_a_bundle_gives_the_scores_of_the_single_file() -> None:
         (2, card.channels, card.height_px or 8, card.width_px or 8), np.float32
     )
     alone = open_onnx(toys.linear(), "0" * 64, 1)(batch)
-    bundled = open_model(_bundle(), "0" * 64, 1)
+    bundled = open_model(_bundle(), "0" * 64)
     assert np.array_equal(bundled(batch), alone)
     assert bundled.card.format is ModelFormat.onnx_bundle
     assert bundled.card.size_bytes == len(_bundle())

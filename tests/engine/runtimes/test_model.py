@@ -93,7 +93,8 @@ def test_one_number_per_image_is_no_list_of_scores() -> None:
 
 
 def test_an_answer_for_another_number_of_images_is_refused() -> None:
-    nodes = [toys.node("Flatten", ["image"], "scores", axis=0)]
+    nodes = [toys.node("Flatten", ["image"], "flat", axis=3)]
+    nodes.append(toys.node("Identity", ["flat"], "scores"))  # (n * 8, 8), also for one image
     image, scores = toys.value("image", ["n", 1, 8, 8]), toys.value("scores", None)
     assert _refusal(toys.model(nodes, [image], [scores])) == "unsupported_output"
 
@@ -108,11 +109,11 @@ def test_a_run_that_fails_says_on_what_batch() -> None:
         toys.node("Identity", ["flat"], "scores"),
     ]
     image, scores = toys.value("image", ["n", 1, 8, 8]), toys.value("scores", None)
-    data = toys.model(nodes, [image], [scores], [toys.tensor("to", [1, 64], "int64")])
+    data = toys.model(nodes, [image], [scores], [toys.tensor("to", [1, 63], "int64")])
     with pytest.raises(HoldfastError) as raised:
         _ours(data, np.ones((2, 1, 8, 8), np.float32))
     assert raised.value.code == "run_failed"
-    assert "[2, 1, 8, 8]" in raised.value.sentence
+    assert "[1, 1, 8, 8]" in raised.value.sentence
 
 
 def test_four_terabytes_are_a_memory_limit() -> None:

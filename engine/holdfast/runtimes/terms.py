@@ -1,0 +1,26 @@
+"""Under which circumstances a model is opened."""
+
+from dataclasses import dataclass
+
+__all__ = ["Terms"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the opener must know besides the bytes.
+
+    Attributes:
+        threads: threads to compute with.
+        architecture: the network that a file of weights belongs to, `timm/<name>` or
+            `torchvision/<name>`.
+        size_px: the declared size of the model's input (height, width), tried first where the file
+            does not tell it.
+        sandboxed: every layer of the sandbox is in force, so code of the file may run.
+        missing: what is not in force, for the error.
+    """
+
+    threads: int = 1
+    architecture: str | None = None
+    size_px: tuple[int, int] | None = None
+    sandboxed: bool = False
+    missing: str = "this process is not locked"
