@@ -37,6 +37,7 @@ class Child:
     given: list[tuple[bytes, bytes, AuditPlan, SandboxMode, ChildLimits]] = field(
         default_factory=list
     )
+    policies: list[GatePolicy | None] = field(default_factory=list)
 
     def __call__(
         self,
@@ -48,7 +49,9 @@ class Child:
         limits: ChildLimits,
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
+        policy: GatePolicy | None,
     ) -> AuditOutput:
+        self.policies.append(policy)
         self.given.append((model.read_bytes(), probes.read_bytes(), plan, mode, limits))
         return self.act(on_progress, cancelled)
 
@@ -100,6 +103,7 @@ def test_an_audit_is_stored_judged_and_finished(
     ((model, probes, plan, mode, limits),) = child.given
     assert (model, probes, mode) == (files.model, files.probes, "required")
     assert plan == AuditPlan.model_validate_json(files.plan)
+    assert child.policies == [policy]
     assert (limits.wall_s, limits.threads) == (77.0, 3)
 
 

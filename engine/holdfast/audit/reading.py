@@ -63,17 +63,37 @@ def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
 
 
 def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Row groups as numpy columns."""
+    """Runs of images with the same views, in order; how the file is cut into row groups is no
+    matter, so that a copy written by another program reads the same.
+    """
     samples.seek(0)
     try:
         file = pq.ParquetFile(samples)
         if not file.schema_arrow.equals(SCHEMA):
             raise HoldfastError("invalid_samples", reason="its columns are not those documented")
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
-            yield {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+        table = file.read()
     except pa.ArrowException:
         raise HoldfastError("invalid_samples", reason="it is no Parquet file") from None
+    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+    for rows in _runs(columns):
+        yield {name: values[rows] for name, values in columns.items()}
+
+
+def _runs(columns: dict[str, Any]) -> Iterator[slice]:
+    """An image's rows begin with its unmoved view; neighbours with the same views belong together."""
+    starts = np.flatnonzero(columns["family"] == "identity")
+    if len(starts) == 0 or starts[0] != 0:
+        raise HoldfastError("invalid_samples", reason="it does not begin with an unmoved view")
+    ends = [*starts[1:].tolist(), len(columns["family"])]
+    kinds = [
+        (tuple(columns["role"][start:end]), tuple(columns["cell"][start:end]))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    begin = 0
+    for place in range(1, len(kinds) + 1):
+        if place == len(kinds) or kinds[place] != kinds[begin]:
+            yield slice(int(starts[begin]), ends[place - 1])
+            begin = place
 
 
 @dataclass

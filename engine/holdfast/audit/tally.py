@@ -142,11 +142,10 @@ class Tally:
         self.cells.flips += seen.flip[:, cells].sum(axis=0)
         self.cells.ties += seen.tie[:, cells].sum(axis=0)
         self.cells.correct += seen.correct[:, cells].sum(axis=0)
-        self.cells.drift += seen.drift[:, cells].sum(axis=0, dtype=np.float64)
-        self.cells.logit_drift += np.nan_to_num(seen.logit_drift[:, cells]).sum(
-            axis=0, dtype=np.float64
-        )
-        self.cells.fill += seen.fill[:, cells].sum(axis=0, dtype=np.float64)
+        self.cells.drift = _added(self.cells.drift, seen.drift[:, cells])
+        moved = np.nan_to_num(seen.logit_drift[:, cells])
+        self.cells.logit_drift = _added(self.cells.logit_drift, moved)
+        self.cells.fill = _added(self.cells.fill, seen.fill[:, cells])
         if len(seen.views) > len(self.layout.plain):
             self._count_controls(seen, first)
 
@@ -157,6 +156,11 @@ class Tally:
         self.controls.only_cell += (moved & ~still).sum(axis=0)
         self.controls.only_control += (still & ~moved).sum(axis=0)
         self.controls.n_images += len(still)
+
+
+def _added(total: NDArray[np.float64], block: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Add image by image: the sum does not depend on how images come in blocks, to the last bit."""
+    return np.asarray(np.cumsum(np.vstack([total, block]), axis=0, dtype=np.float64)[-1])
 
 
 def _zero(n: int) -> NDArray[np.int64]:
