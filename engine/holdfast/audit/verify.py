@@ -17,6 +17,7 @@ from holdfast.audit.estimating import Estimator
 from holdfast.audit.measuring import cell_records, measurements
 from holdfast.audit.samples import SCHEMA, cell_numbers, search_views
 from holdfast.audit.searching import Round, Searched
+from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.errors import HoldfastError
 from holdfast.families import Layout, ViewSpec, layout_of
@@ -50,7 +51,8 @@ def verify(claim: bytes, samples: BinaryIO) -> Verification:
     layout = layout_of(result.plan.families)
     tally, tolerance = Tally(layout), tie_tolerance(result.model.arithmetic)
     estimator = Estimator(result.plan.confidence, anytime=result.sequential is not None)
-    reading = _Reading(layout, tally, tolerance, result.provenance.output_kind in MULTILABEL)
+    multilabel = result.provenance.output_kind in MULTILABEL
+    reading = _Reading(layout, tally, tolerance, multilabel, _stopping(result))
     differences = [*_files(result, samples)]
     for block in _blocks(samples):
         differences += reading.take(block)
@@ -63,6 +65,7 @@ def verify(claim: bytes, samples: BinaryIO) -> Verification:
         ("cell", result.cells, cell_records(tally, estimator)),
         ("curve", result.curves, curves(tally, estimator)),
         ("group", result.groups, groups(tally, estimator, names)),
+        ("evidence", *_evidence(result, reading.stopping)),
     ):
         differences += _compared(kind, reported, recomputed)
     return Verification(
@@ -72,6 +75,26 @@ def verify(claim: bytes, samples: BinaryIO) -> Verification:
         n_cells=len(result.cells),
         differences=tuple(differences[:100]),
     )
+
+
+def _stopping(result: AuditResult) -> Stopping | None:
+    if result.sequential is None:
+        return None
+    try:
+        return Stopping.again(result.sequential, result.plan.confidence)
+    except ValueError:
+        reason = "its sequential limits are no policy's"
+        raise HoldfastError("invalid_result", path="the file", reason=reason) from None
+
+
+def _evidence(
+    result: AuditResult, stopping: Stopping | None
+) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+    """What the verdict of a sequential audit stands on: each test, then the evidence as a whole."""
+    if result.sequential is None or stopping is None:
+        return (), ()
+    again = stopping.evidence(result.probes.n_given)
+    return (*result.sequential.tests, result.sequential), (*again.tests, again)
 
 
 def _files(result: AuditResult, samples: BinaryIO) -> Iterator[Difference]:
@@ -109,6 +132,7 @@ class _Reading:
     tally: Tally
     tolerance: float
     multilabel: bool
+    stopping: Stopping | None = None
     rows: int = 0
     _names: list[str] = field(default_factory=list)
     _labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -125,7 +149,9 @@ class _Reading:
         seen = self._seen(block, views)
         self._labels = _labels(block, len(views))
         groups = tuple(str(name or "") for name in block["group"][:: len(views)])
-        self.tally.add(seen, self._labels, groups)
+        numbers = self.tally.add(seen, self._labels, groups)
+        if self.stopping is not None:
+            self.stopping.take(len(self._labels), numbers)
         self._names = [str(name) for name in block["probe"][:: len(views)]]
         self._found = Searched.of(seen.correct[:, 0]) if self.layout.searched else None
         return self._told(block, seen)
@@ -133,7 +159,9 @@ class _Reading:
     def end(self) -> None:
         """Count what the search found on the last block."""
         if self._found is not None:
-            self.tally.add_search(self._found, self._labels)
+            numbers = self.tally.add_search(self._found, self._labels)
+            if self.stopping is not None:
+                self.stopping.take(0, numbers)
             self._found = None
 
     def _round(self, block: dict[str, Any]) -> list[Difference]:
