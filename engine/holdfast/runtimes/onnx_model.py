@@ -75,16 +75,16 @@ class OnnxModel:
 
 
 def _scores(raw: object, n: int) -> Scores:
-    """Check that an output is one finite score per class and image, (n, k)."""
+    """Check that an output is one finite score per class and image, (n, k); one score is k = 1."""
     if not isinstance(raw, np.ndarray) or raw.size == 0 or raw.shape[:1] != (n,):
         shape = list(getattr(raw, "shape", ()))
         raise HoldfastError("unsupported_output", reason=f"a batch of {n} gave the shape {shape}")
     sides = [side for side in raw.shape[1:] if side != 1]
-    if len(sides) != 1:
+    if len(sides) > 1:
         raise HoldfastError("unsupported_output", reason=f"its shape is {list(raw.shape)}")
     if raw.size > _MAX_SCORES:
         raise HoldfastError("output_too_large", shape=list(raw.shape), limit=_MAX_SCORES)
-    scores = raw.reshape(n, sides[0]).astype(np.float32, copy=False)
+    scores = raw.reshape(n, -1).astype(np.float32, copy=False)
     if not np.isfinite(scores).all():
         raise HoldfastError("nonfinite_output")
     return scores
