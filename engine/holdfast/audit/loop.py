@@ -65,11 +65,13 @@ class Loop:
         score_bytes = 4 * len(layout.views(controls=True)) * self.setup.n_scores
         fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
         largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
-        start = 0
-        for stop, block in self.reader.blocks(max(1, min(largest, fitting))):
-            if block:
-                self._block(block, with_controls=start < self.plan.controls)
-            start = stop
+        for _, block in self.reader.blocks(max(1, min(largest, fitting))):
+            # exactly the first `controls` images have controls, wherever a block ends
+            left = self.plan.controls - self.tally.n_images if layout.controls else 0
+            cut = min(max(0, left), len(block))
+            for part, with_controls in ((block[:cut], True), (block[cut:], False)):
+                if part:
+                    self._block(part, with_controls=with_controls)
             if self.stopping is not None and self.stopping.decided:
                 return
 
