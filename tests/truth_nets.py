@@ -151,7 +151,14 @@ def c4_net(stride: int, size: int, classes: int = 4, seed: int = 12) -> bytes:
         tensor("w", draw.normal(size=(6, classes))),
     ]
     nodes = [
-        node("Conv", ["image", "lifted"], "c", kernel_shape=[3, 3], pads=[1] * 4, strides=[stride] * 2),
+        node(
+            "Conv",
+            ["image", "lifted"],
+            "c",
+            kernel_shape=[3, 3],
+            pads=[1] * 4,
+            strides=[stride] * 2,
+        ),
         node("Relu", ["c"], "r"),
         node("GlobalAveragePool", ["r"], "pooled"),
         node("Reshape", ["pooled", "grouped"], "groups"),
@@ -208,7 +215,13 @@ def _circular(source: str, target: str, stride: int) -> list[NodeProto]:
     """Circular 3 x 3 convolution with `kernel`, then ReLU."""
     return [
         node("Pad", [source, "pads"], f"{target}p", mode="wrap"),
-        node("Conv", [f"{target}p", "kernel"], f"{target}c", kernel_shape=[3, 3], strides=[stride] * 2),
+        node(
+            "Conv",
+            [f"{target}p", "kernel"],
+            f"{target}c",
+            kernel_shape=[3, 3],
+            strides=[stride] * 2,
+        ),
         node("Relu", [f"{target}c"], target),
     ]
 
@@ -224,7 +237,7 @@ def border_sum(tau: float, size: int = 16) -> bytes:
     return two_sided(nodes, weights, (size, size), tau)
 
 
-def _disc(size: int, margin_px: float) -> Any:  # noqa: ANN401 - an array
+def _disc(size: int, margin_px: float) -> Any:
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     return (np.hypot(x, y) <= size / 2 - margin_px).astype(np.float32)
 

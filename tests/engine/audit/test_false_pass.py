@@ -40,7 +40,9 @@ def test_whole_audits_at_the_limit_rarely_pass(tmp_path: Path) -> None:
     decisions = []
     for _ in range(24):
         probes = npz(tmp_path / "p.npz", _images(draw, 150))
-        decisions.append(judge(run_here(model, probes, PLAN, policy=POLICY).result, POLICY).decision)
+        decisions.append(
+            judge(run_here(model, probes, PLAN, policy=POLICY).result, POLICY).decision
+        )
     assert decisions.count(Decision.passed) < 5
     assert decisions.count(Decision.failed) < 5
 
@@ -85,12 +87,10 @@ def _verdict(template: AuditResult, bad: np.ndarray, m: int, *, stops: bool) -> 
 @pytest.mark.parametrize("stops", [True, False])
 @pytest.mark.parametrize(("rho", "m"), [(0.7, 8), (0.2, 24)])
 def test_at_the_limit_neither_verdict_is_more_frequent_than_alpha(
-    template: AuditResult, rho: float, m: int, stops: bool
+    template: AuditResult, *, rho: float, m: int, stops: bool
 ) -> None:
     runs, draw = 200 if stops else 400, np.random.default_rng(5)
-    decisions = [
-        _verdict(template, _rates(draw, 300, rho, m), m, stops=stops) for _ in range(runs)
-    ]
+    decisions = [_verdict(template, _rates(draw, 300, rho, m), m, stops=stops) for _ in range(runs)]
     band = ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / runs)
     for decision in (Decision.passed, Decision.failed):
         assert decisions.count(decision) <= band * runs, decision

@@ -1,4 +1,4 @@
-"""Heads with one score, or with several answers at once, and groups: from the file to the result."""
+"""Heads with one score or several answers, groups and controls: from the file to the result."""
 
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def test_groups_of_the_label_file_have_numbers_of_their_own(tmp_path: Path) -> N
     model = toys.linear(channels=1, size=(SIZE, SIZE))
     output = run(model, probes, plan_of(shifts_px=SHIFTS, seed=5))
     rows = rows_of(output)
-    groups = {(g.kind, g.name, g.measurement): g for g in output.result.groups}
+    groups = {(str(g.kind), g.name, g.measurement): g for g in output.result.groups}
     assert {name for kind, name, _ in groups if kind == "group"} == {"north", "south"}
     assert {name for kind, name, _ in groups if kind == "class"} == {"0", "1", "2", "3", "4"}
     for kind, column in (("group", "group"), ("class", "label")):

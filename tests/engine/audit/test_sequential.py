@@ -88,9 +88,7 @@ def test_what_no_image_tests_keeps_the_audit_going(tmp_path: Path) -> None:
 
 
 def test_a_degenerate_model_stops_early_and_never_passes(tmp_path: Path) -> None:
-    probes = class_folders(
-        tmp_path / "p.zip", {"0": noise(60, 8, 8), "1": noise(60, 8, 8, seed=1)}
-    )
+    probes = class_folders(tmp_path / "p.zip", {"0": noise(60, 8, 8), "1": noise(60, 8, 8, seed=1)})
     policy = _policy(translation__consistency=0.5)
     plan = plan_of(shifts_px=[[1, 0]])
     result = run_here(toys.constant(size=8), probes, plan, policy=policy).result

@@ -26,7 +26,7 @@ def _moved(kind: type[Any], change: Callable[[int, int], tuple[int, int]]) -> Pl
     """Every motion of the kind goes elsewhere; the identity stays."""
     right = kind.view
 
-    def wrong(self: Any, *args: Any) -> None:  # noqa: ANN401 - any motion
+    def wrong(self: Any, *args: Any) -> None:
         at = (self.dx, self.dy)
         right(kind(*change(*at)) if at != (0, 0) else self, *args)
 
@@ -44,7 +44,7 @@ def _other_sign(dx: int, dy: int) -> tuple[int, int]:
 def _matrix(centre_px: float, stretch: float) -> Plant:
     """Rotations about a centre that is `centre_px` off, on a grid stretched about its corner."""
 
-    def wrong(window: Any, angle_deg: float, zoom: float, *shift: Any) -> Any:  # noqa: ANN401
+    def wrong(window: Any, angle_deg: float, zoom: float, *shift: Any) -> Any:
         matrix = warp.view_to_canvas(window, angle_deg, zoom, *shift).copy()
         off = np.full(2, centre_px)
         matrix[:, 2] += off - matrix[:, :2] @ off
@@ -56,9 +56,9 @@ def _matrix(centre_px: float, stretch: float) -> Plant:
 
 def _rounded(patch: pytest.MonkeyPatch) -> None:
     """A view becomes uint8 once more before it is normalised."""
-    right = ViewMaker._take  # noqa: SLF001 - a bug is planted inside
+    right = ViewMaker._take
 
-    def wrong(self: ViewMaker, motion: Any, out: Any) -> None:  # noqa: ANN401
+    def wrong(self: ViewMaker, motion: Any, out: Any) -> None:
         right(self, motion, out)
         np.divide(np.rint(out * 255), 255, out=out)
 
@@ -68,7 +68,7 @@ def _rounded(patch: pytest.MonkeyPatch) -> None:
 def _pooled_views(patch: pytest.MonkeyPatch) -> None:
     """All views of all images count as independent."""
 
-    def wrong(self: Estimator, bad: Any, step: float | None) -> Interval:  # noqa: ANN401
+    def wrong(self: Estimator, bad: Any, step: float | None) -> Interval:
         n = round(len(bad) / (step or 1.0))
         k = round(float(bad.sum()) / (step or 1.0))
         return Interval(k / n, *clopper_pearson(k, n, self.confidence))
