@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import toys
+import truth_nets
 from auditing import LIMITS, measured, plan_of, rows_of, run
 from holdfast.gate import judge, read_policy
 from holdfast.records.plan import AuditPlan
@@ -176,6 +177,16 @@ def test_verify_finds_a_changed_number(
     assert place[path[-1]] != change
     place[path[-1]] = change
     assert told in _verified(everything, tmp_path, json.dumps(claim).encode())
+
+
+@pytest.mark.parametrize("search", ["exhaustive", "worst"])
+def test_ties_are_no_agreement_in_a_search_either(tmp_path: Path, search: str) -> None:
+    """Black fills 12 of 32 columns of a grey of 204: exactly the threshold, in every cell."""
+    probes = flat(tmp_path / "p.zip", [np.full((32, 32), 204, np.uint8)] * 4)
+    cells = [{"shift_px": [12, 0]}, {"shift_px": [0, 12]}]
+    plan = plan_of("byte", families={"spatial": {"cells": cells, "search": search}})
+    result = run_here(truth_nets.mean_below(127.5), probes, plan).result
+    assert measured(result, "spatial.worst_case").outcome == "error"
 
 
 def _searched(digits: Path, model: str, search: str) -> AuditOutput:
