@@ -36,4 +36,5 @@ def wave(size: int, angle_deg: float, period_px: float) -> Pixels:
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     radians = np.deg2rad(angle_deg)
     along: NDArray[np.float64] = x * np.cos(radians) + y * np.sin(radians)
-    return np.rint(128 + 100 * np.cos(2 * np.pi * along / period_px)).astype(np.uint8)
+    levels: Pixels = np.rint(128 + 100 * np.cos(2 * np.pi * along / period_px)).astype(np.uint8)
+    return levels

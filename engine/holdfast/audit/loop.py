@@ -50,9 +50,7 @@ class Loop:
         self._search = SpatialSearch(layout.searched) if layout.searched else None
         self.canvas_sizes: set[tuple[int, int]] = set()
         images = len(self.reader.order)
-        wanted = self.plan.controls
-        self._controls_every = max(1, round(images / wanted)) if wanted else 0
-        with_controls = -(-images // self._controls_every) if wanted else 0
+        with_controls = min(images, self.plan.controls)
         per_image = len(layout.plain) + len(layout.searched)
         self._total = images * per_image + with_controls * len(layout.controls)
         self.done = 0
@@ -69,21 +67,27 @@ class Loop:
         fitting = min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes)
         largest = _SEQUENTIAL_BLOCK if self.stopping else _MAX_BLOCK
         with closing(self.reader.blocks(max(1, min(largest, fitting)))) as blocks:
-            for turn, (_, block) in enumerate(blocks):
-                if block:
-                    self._block(block, with_controls=self._wants_controls(turn))
+            for _, block in blocks:
+                cut = self._with_controls(len(block))
+                for part, with_controls in ((block[:cut], True), (block[cut:], False)):
+                    if part:
+                        self._block(part, with_controls=with_controls)
                 if self.stopping is not None and self.stopping.decided:
                     return
 
-    def _wants_controls(self, turn: int) -> bool:
-        """Every so many blocks in a full audit; in a sequential one when a failure is to explain.
+    def _with_controls(self, n: int) -> int:
+        """How many of the next n images have controls.
 
-        The images so far tell, never those of the block itself, so the choice favours nothing.
+        In a full audit exactly the first `plan.controls`, wherever a block ends. In a sequential
+        one whole blocks while there is a failure to explain: the images so far tell, never those of
+        the block itself, so the choice favours nothing.
         """
-        if self.stopping is None:
-            return self._controls_every > 0 and turn % self._controls_every == 0
-        wanted = self.tally.controls.n_images < self.plan.controls
-        return wanted and self.stopping.leans_to_fail
+        if not self.tally.layout.controls:
+            return 0
+        left = self.plan.controls - self.tally.controls.n_images
+        if self.stopping is not None and not self.stopping.leans_to_fail:
+            return 0
+        return min(max(0, left), n)
 
     def _block(self, block: Sequence[Probe], *, with_controls: bool) -> None:
         labels = np.array([probe.label for probe in block], np.int64)

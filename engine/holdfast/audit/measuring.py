@@ -142,7 +142,12 @@ def _row(tally: Tally, name: str, outcome: Outcome, sentence: str) -> Measuremen
 
 
 def _tie_share(tally: Tally, family: str) -> float:
-    """Share of tied views of a family; they count as agreement, so they must be few."""
+    """Share of tied views of a family; they count as agreement, so they must be few.
+
+    Of a search it is the share of the views that were visited.
+    """
+    if family == Family.spatial and tally.searched_views:
+        return tally.searched_ties / tally.searched_views
     places = tally.layout.places(Family(family)) if family else []
     if not places:
         return 0.0

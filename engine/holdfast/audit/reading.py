@@ -63,8 +63,9 @@ def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
 
 
 def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
-    """Runs of images with the same views, in order; how the file is cut into row groups is no
-    matter, so that a copy written by another program reads the same.
+    """Runs of images with the same views, in order.
+
+    How the file is cut into row groups is no matter: a copy by another program reads the same.
     """
     samples.seek(0)
     try:
@@ -80,7 +81,7 @@ def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
 
 
 def _runs(columns: dict[str, Any]) -> Iterator[slice]:
-    """An image's rows begin with its unmoved view; neighbours with the same views belong together."""
+    """An image's rows begin with its unmoved view; neighbours with the same views are one run."""
     starts = np.flatnonzero(columns["family"] == "identity")
     if len(starts) == 0 or starts[0] != 0:
         raise HoldfastError("invalid_samples", reason="it does not begin with an unmoved view")

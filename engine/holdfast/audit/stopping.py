@@ -15,7 +15,7 @@ from holdfast.audit.per_image import FORMS, Form, PerImage
 from holdfast.audit.tally import Tally
 from holdfast.records.base import digest
 from holdfast.records.detail import SequentialEvidence, SequentialTest
-from holdfast.records.policy import GatePolicy, Level
+from holdfast.records.policy import Assertion, GatePolicy, Level
 from holdfast.stats import EProcess
 
 __all__ = ["Stopping", "replay"]
@@ -80,6 +80,24 @@ class Stopping:
             if assertion.level is not Level.off
             for side, limit in _limits(assertion.min, assertion.max)
         ]
+
+    @classmethod
+    def again(cls, evidence: SequentialEvidence, confidence: float) -> "Stopping":
+        """The same tests from the start, to compute reported evidence once more.
+
+        Raises:
+            ValueError: the limits of the evidence are not those of a policy.
+        """
+        limits: dict[str, dict[Side, float]] = {}
+        for test in evidence.tests:
+            limits.setdefault(test.id, {})[test.side] = test.limit
+        assertions = [
+            Assertion(id=name, level=Level.error, min=sides.get("min"), max=sides.get("max"))
+            for name, sides in limits.items()
+        ]
+        found = cls(GatePolicy(assertions=tuple(assertions)), confidence)
+        found._digest = evidence.policy_digest
+        return found
 
     def take(self, n: int, numbers: dict[str, PerImage]) -> None:
         """Look at n more images and their numbers by measurement."""

@@ -59,6 +59,8 @@ class Tally:
 
     layout: Layout
     n_images: int = 0
+    searched_views: int = 0
+    searched_ties: int = 0
     _labels: list[NDArray[np.int64]] = field(default_factory=list)
     _groups: list[str] = field(default_factory=list)
     _numbers: dict[str, list[PerImage]] = field(default_factory=lambda: defaultdict(list))
@@ -94,6 +96,9 @@ class Tally:
 
     def add_search(self, found: Searched, labels: NDArray[np.int64]) -> dict[str, PerImage]:
         """Add what the search found for the images that `add` took last."""
+        ties = [each.seen.tie[:, 1:] for each in found.rounds]
+        self.searched_ties += sum(int(tie.sum()) for tie in ties)
+        self.searched_views += sum(tie.size for tie in ties)
         start = self.n_images
         self.n_images -= len(labels)
         numbers = dict(found.per_image(labels))

@@ -71,10 +71,10 @@ class AuditPlan(Record):
     """What is asked. In a result every `None` has been replaced by what was really used.
 
     `limit` is the largest number of probes, taken from the front of the seeded order; `confidence`
-    is the two-sided level of every interval. `controls` is about the number of probes on which the
-    controls run too (the same resampling or the same lost content without the motion), spread over
-    the whole order in whole blocks; 0 turns them off. With a policy an audit stops when every
-    assertion is decided, and runs controls only while one leans to failing, unless `full` is set.
+    is the two-sided level of every interval. `controls` is the number of probes on which the
+    controls run too (the same resampling or the same lost content without the motion), the first of
+    the order; 0 turns them off. With a policy an audit stops when every assertion is decided, and
+    runs controls only while one leans to failing, unless `full` is set.
     `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
     `torchvision/resnet18`.
     """

@@ -20,7 +20,7 @@ def checked_scores(raw: object, n: int) -> Scores:
         n: how many images it was given.
 
     Returns:
-        float32 scores (n, k), k > 1.
+        float32 scores (n, k); one score per image is k = 1.
 
     Raises:
         HoldfastError: `unsupported_output`, `output_too_large` or `nonfinite_output`.
@@ -29,11 +29,11 @@ def checked_scores(raw: object, n: int) -> Scores:
         shape = list(getattr(raw, "shape", ()))
         raise HoldfastError("unsupported_output", reason=f"a batch of {n} gave the shape {shape}")
     sides = [side for side in raw.shape[1:] if side != 1]
-    if len(sides) != 1:
+    if len(sides) > 1:
         raise HoldfastError("unsupported_output", reason=f"its shape is {list(raw.shape)}")
     if raw.size > _MAX_SCORES:
         raise HoldfastError("output_too_large", shape=list(raw.shape), limit=_MAX_SCORES)
-    scores = raw.reshape(n, sides[0]).astype(np.float32, copy=False)
+    scores = raw.reshape(n, -1).astype(np.float32, copy=False)
     if not np.isfinite(scores).all():
         raise HoldfastError("nonfinite_output")
     return scores

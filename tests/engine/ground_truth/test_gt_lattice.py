@@ -48,7 +48,7 @@ def test_gt11_order_statistics_and_means_ignore_where_pixels_are(tmp_path: Path)
     ("stride", "size", "exact"), [(1, 32, True), (1, 33, True), (2, 33, True), (2, 32, False)]
 )
 def test_gt12_a_c4_net_keeps_quarter_turns_where_its_grid_does(
-    tmp_path: Path, stride: int, size: int, exact: bool
+    tmp_path: Path, *, stride: int, size: int, exact: bool
 ) -> None:
     """On an even side a stride of 2 samples other pixels after a turn. A mirror is no rotation."""
     probes = flat(tmp_path / "p.zip", natural(N, size))

@@ -73,7 +73,7 @@ def test_gt15_zero_padding_tells_a_point_on_the_border(
     assert n_flipped == (60 if flipping == "edges" else 4)
     (certificate,) = [f for f in output.result.findings if f.id == "translation.certificate"]
     # the exhaustive square ends at 7 px, where the far border (row and column 15) lies
-    assert "up to 7 px: 0 of 2 images" in certificate.sentence
+    assert "up to 7 px was tried: 0 of 2 images" in certificate.sentence
 
 
 def _objects(n: int) -> Pixels:
