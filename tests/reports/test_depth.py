@@ -46,8 +46,8 @@ def test_controls_are_told_with_and_without_the_motion(report: ReportView) -> No
         "With the same lost content but no motion 2.0 % of the views flip; with the motion 2"
     )
     assert translation.controls[1] == (
-        f"Excess flips, which remain for the motion itself: {MINUS}0.010 ({MINUS}0.040 to +0.020), "
-        "on 100 images."
+        "Excess flips over the same lost content, which remain for the motion: "
+        f"{MINUS}0.010 ({MINUS}0.040 to +0.020), on 100 images."
     )
     assert rotation.controls == (
         "With the same resampling but no motion 2.0 % of the views flip; with the motion 13.0 %.",

@@ -5,7 +5,7 @@ from holdfast.records.policy import Judgement
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.words import count, number, odds
 
-__all__ = ["evidence_of", "evidence_sentence"]
+__all__ = ["evidence_of", "evidence_sentence", "stopped_sentence"]
 
 
 def evidence_sentence(reading: Reading) -> str:
@@ -22,9 +22,17 @@ def evidence_sentence(reading: Reading) -> str:
     if not all(test.n_images for test in seen.tests):
         rule += " Where no such bet is possible the whole interval has to keep the limit."
     if seen.stopped:
-        planned = count(seen.n_planned, "image")
-        return f"Stopped after {seen.n_images:,} of {planned}: every assertion is decided. {rule}"
+        return f"{stopped_sentence(reading)} {rule}"
     return f"The audit went through all {count(seen.n_planned, 'image')}. {rule}"
+
+
+def stopped_sentence(reading: Reading) -> str:
+    """`Stopped after 80 of 360 images: every assertion is decided.`; empty when it did not."""
+    seen = reading.result.sequential
+    if seen is None or not seen.stopped:
+        return ""
+    planned = count(seen.n_planned, "image")
+    return f"Stopped after {seen.n_images:,} of {planned}: every assertion is decided."
 
 
 def evidence_of(reading: Reading, judgement: Judgement) -> str:
