@@ -48,13 +48,13 @@ def evidence_of(reading: Reading, judgement: Judgement) -> str:
 
 
 def _said(test: SequentialTest) -> str:
-    after = count(test.n_images, "image")
-    if test.decision is not None:
+    if test.decision is not None:  # the sentence of the judgement says after how many images
         passed = test.decision == "passed"
         gain = odds(test.log_e_pass if passed else test.log_e_fail)
         said = "it holds" if passed else "it is broken"
-        return f"Decided after {after}; in the end the evidence that {said} is {gain}."
+        return f"Evidence that {said}, in the end: {gain}."
+    after, holds = count(test.n_images, "image"), odds(test.log_e_pass)
     return (
-        f"Undecided after {after}: evidence that it holds {odds(test.log_e_pass)}, that it is "
-        f"broken {odds(test.log_e_fail)}."
+        f"Undecided after {after}: evidence that it holds {holds}, that it is broken "
+        f"{odds(test.log_e_fail)}."
     )
