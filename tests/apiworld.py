@@ -227,6 +227,7 @@ _PROVENANCE = {
     },
     "output_kind": "logits",
     "interval_method": "percentile bootstrap over images",
+    "noise_floor": 0.0,
     "device": "cpu",
     "threads": 1,
     "versions": {"onnxruntime": "1.32"},

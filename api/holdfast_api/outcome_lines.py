@@ -69,7 +69,7 @@ def outcome_line(result: AuditResult, verdict: Verdict | None, name: str) -> Out
     """Word one outcome. The template sees only this, so that a change in the report is noticed."""
     said = view(result, verdict, name=name)
     banner = said.banner
-    sentences = (banner.alert, banner.sentence, banner.weakest)
+    sentences = (banner.alert, banner.sentence, banner.weakest, said.stopped)
     return OutcomeLine(
         status=banner.status,
         heading=banner.word if banner.status == "none" else f"Gate {banner.word.lower()}",

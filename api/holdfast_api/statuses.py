@@ -47,6 +47,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "bad_image",
         "bad_zip",
         "bad_zip_member",
+        "canvas_too_small",
         "checksum_mismatch",
         "duplicate_name",
         "empty_archive",

@@ -314,6 +314,7 @@ class ReportView:
     other_measures: tuple[Measure, ...]
     groups: tuple[Table, ...]
     evidence: str
+    stopped: str
     examples: tuple[ExampleView, ...]
     skipped: tuple[Skipped, ...]
     skipped_note: str

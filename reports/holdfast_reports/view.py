@@ -7,7 +7,7 @@ from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.parts.assertions import assertions
 from holdfast_reports.parts.banner import banner
-from holdfast_reports.parts.evidence import evidence_sentence
+from holdfast_reports.parts.evidence import evidence_sentence, stopped_sentence
 from holdfast_reports.parts.examples import examples
 from holdfast_reports.parts.families import families
 from holdfast_reports.parts.findings import findings
@@ -53,6 +53,7 @@ def view(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> Rep
         other_measures=other_measures(reading),
         groups=group_tables(reading),
         evidence=evidence_sentence(reading),
+        stopped=stopped_sentence(reading),
         examples=examples(result),
         skipped=skipped(result),
         skipped_note=skipped_note(result),

@@ -6,6 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from apiworld import FAILING, PASSING, World, result_of
+from factories import deep_data
+from factories import result_of as factories_result
+from holdfast_api.outcome_lines import outcome_line
 
 _HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 
@@ -122,6 +125,14 @@ def test_a_finished_audit_shows_verdict_numbers_and_files(world: World) -> None:
     assert "translation.consistency" in page
     for part in ("report.html", "result.json", "samples.parquet"):
         assert f'href="/v1/audits/{audit_id}/{part}"' in page
+
+
+def test_an_audit_that_stopped_early_says_so_on_its_page() -> None:
+    said = "Stopped after 200 of 500 images: every assertion is decided."
+    data = deep_data()
+    assert said in outcome_line(factories_result(data), None, "m").sentences
+    data["sequential"]["stopped"] = False
+    assert said not in outcome_line(factories_result(data), None, "m").sentences
 
 
 def test_an_audit_without_a_policy_is_not_called_failed(world: World) -> None:

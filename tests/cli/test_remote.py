@@ -60,10 +60,16 @@ def test_the_gate_decides_there_as_here(
     (tmp_path / "holdfast.yaml").write_text((audited / "holdfast.yaml").read_text() + GATE)
     model = [digits / "everywhere.onnx", "--data", digits / "probes.zip"]
     there = holdfast("audit", *model, "--server", service.url, cwd=tmp_path)
-    here = holdfast("gate", audited / "result.json", cwd=tmp_path)
-    assert there.returncode == here.returncode
-    assert there.returncode in (1, 3)
-    assert there.stdout.splitlines()[-1] == here.stdout.splitlines()[-1]
+    here = holdfast("audit", *model, cwd=tmp_path)
+    full = holdfast("audit", *model, "--full", "--server", service.url, cwd=tmp_path)
+    stored = holdfast("gate", audited / "result.json", cwd=tmp_path)
+    for one, other in ((there, here), (full, stored)):
+        assert one.returncode == other.returncode
+        assert one.returncode in (1, 3)
+        assert one.stdout.splitlines()[-1] == other.stdout.splitlines()[-1]
+    # A gate that is decided ends the audit, there as here; the stored result had no gate.
+    assert "stopped after" in there.stdout
+    assert "stopped after" not in full.stdout
     soft = holdfast("audit", *model, "--server", service.url, "--soft-fail", cwd=tmp_path)
     assert soft.returncode == 0
 

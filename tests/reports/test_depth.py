@@ -46,8 +46,8 @@ def test_controls_are_told_with_and_without_the_motion(report: ReportView) -> No
         "With the same lost content but no motion 2.0 % of the views flip; with the motion 2"
     )
     assert translation.controls[1] == (
-        f"Excess flips, which remain for the motion itself: {MINUS}0.010 ({MINUS}0.040 to +0.020), "
-        "on 100 images."
+        "Excess flips over the same lost content, which remain for the motion: "
+        f"{MINUS}0.010 ({MINUS}0.040 to +0.020), on 100 images."
     )
     assert rotation.controls == (
         "With the same resampling but no motion 2.0 % of the views flip; with the motion 13.0 %.",
@@ -135,10 +135,9 @@ def test_many_classes_are_folded() -> None:
 def test_the_evidence_is_told_as_odds_beside_each_assertion(report: ReportView) -> None:
     said = {row.id: row.evidence for row in report.assertions}
     assert said == {
-        "accuracy": "Decided after 76 images; in the end the evidence that it holds is more than "
-        "24 : 1.",
-        "translation.consistency": "Decided after 8 images; in the end the evidence that it is "
-        "broken is more than 1,000,000 : 1.",
+        "accuracy": "Evidence that it holds, in the end: more than 24 : 1.",
+        "translation.consistency": "Evidence that it is broken, in the end: more than "
+        "1,000,000 : 1.",
         "rotation.consistency": "Undecided after 200 images: evidence that it holds more than "
         "1 : 1, that it is broken at most 1 : 1.",
         "scale.consistency": "",  # a limit that the audit did not run with

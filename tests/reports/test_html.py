@@ -112,6 +112,7 @@ def test_the_table_of_a_family_holds_the_numbers_of_the_result(
         elif cell.family == "rotation":
             key = f"{cell.angle_deg:+g}°".replace("-", minus)
         else:
+            assert cell.family == "scale"
             key = f"{cell.zoom:g}\N{MULTIPLICATION SIGN}"
         assert cell.accuracy is not None
         assert rows[key] == [

@@ -53,10 +53,16 @@ def control_sentences(reading: Reading, family: Family) -> tuple[str, ...]:
     if said and excess is not None:
         low, high = difference(excess.low), difference(excess.high)
         said.append(
-            f"Excess flips, which remain for the motion itself: {difference(excess.value)} "
+            f"Excess flips over the {_over(family)}, which remain for the motion: "
+            f"{difference(excess.value)} "
             f"({low} to {high}), on {count(excess.n_images, 'image')}."
         )
     return tuple(said)
+
+
+def _over(family: Family) -> str:
+    """Which control the excess is over; shifts resample nothing."""
+    return CONTROLS["occlusion" if family is Family.translation else "blur"]
 
 
 def control_table(cells: Sequence[Cell], level: str, motion: str) -> Table | None:

@@ -5,7 +5,7 @@ from holdfast.records.policy import Judgement
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.words import count, number, odds
 
-__all__ = ["evidence_of", "evidence_sentence"]
+__all__ = ["evidence_of", "evidence_sentence", "stopped_sentence"]
 
 
 def evidence_sentence(reading: Reading) -> str:
@@ -22,9 +22,17 @@ def evidence_sentence(reading: Reading) -> str:
     if not all(test.n_images for test in seen.tests):
         rule += " Where no such bet is possible the whole interval has to keep the limit."
     if seen.stopped:
-        planned = count(seen.n_planned, "image")
-        return f"Stopped after {seen.n_images:,} of {planned}: every assertion is decided. {rule}"
+        return f"{stopped_sentence(reading)} {rule}"
     return f"The audit went through all {count(seen.n_planned, 'image')}. {rule}"
+
+
+def stopped_sentence(reading: Reading) -> str:
+    """`Stopped after 80 of 360 images: every assertion is decided.`; empty when it did not."""
+    seen = reading.result.sequential
+    if seen is None or not seen.stopped:
+        return ""
+    planned = count(seen.n_planned, "image")
+    return f"Stopped after {seen.n_images:,} of {planned}: every assertion is decided."
 
 
 def evidence_of(reading: Reading, judgement: Judgement) -> str:
@@ -40,13 +48,13 @@ def evidence_of(reading: Reading, judgement: Judgement) -> str:
 
 
 def _said(test: SequentialTest) -> str:
-    after = count(test.n_images, "image")
-    if test.decision is not None:
+    if test.decision is not None:  # the sentence of the judgement says after how many images
         passed = test.decision == "passed"
         gain = odds(test.log_e_pass if passed else test.log_e_fail)
         said = "it holds" if passed else "it is broken"
-        return f"Decided after {after}; in the end the evidence that {said} is {gain}."
+        return f"Evidence that {said}, in the end: {gain}."
+    after, holds = count(test.n_images, "image"), odds(test.log_e_pass)
     return (
-        f"Undecided after {after}: evidence that it holds {odds(test.log_e_pass)}, that it is "
-        f"broken {odds(test.log_e_fail)}."
+        f"Undecided after {after}: evidence that it holds {holds}, that it is broken "
+        f"{odds(test.log_e_fail)}."
     )
