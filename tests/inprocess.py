@@ -10,7 +10,7 @@ from holdfast.records.base import canonical_json
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
 from holdfast.records.result import SandboxLevel
-from holdfast.runtimes.opening import open_model
+from holdfast.runtimes.opening import Terms, open_model
 from holdfast.sandbox.parent import AuditOutput
 
 __all__ = ["run_here"]
@@ -30,7 +30,7 @@ def run_here(
     model: bytes, probes: Path, plan: AuditPlan, *, policy: GatePolicy | None = None
 ) -> AuditOutput:
     """What `auditing.run` does, without the child; as `holdfast.sandbox.duty` puts it together."""
-    opened = open_model(model, hashlib.sha256(model).hexdigest(), 1)
+    opened = open_model(model, hashlib.sha256(model).hexdigest(), Terms(threads=1))
     samples = io.BytesIO()
     with probes.open("rb") as file:
         images = open_probes(file)

@@ -110,7 +110,7 @@ def test_the_same_model_has_not_changed(audits: dict[str, Any]) -> None:
 def test_other_questions_are_not_compared(
     audits: dict[str, Any], changed: dict[str, Any], reason: str
 ) -> None:
-    asked = {"shifts_px": SHIFTS, "angles_deg": [30.0]} if "fill" in changed else {}
+    asked: dict[str, Any] = {"shifts_px": SHIFTS, "angles_deg": [30.0]} if "fill" in changed else {}
     output = run(toys.mean_pixel(0.5), audits["probes"], plan_of(**asked, **changed))
     other = _saved(audits["folder"], "other", output)
     with pytest.raises(HoldfastError) as raised:
