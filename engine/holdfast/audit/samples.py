@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
         pa.field("shift_y_px", pa.float64()),
         pa.field("angle_deg", pa.float64()),
         pa.field("zoom", pa.float64()),
+        pa.field("exact", pa.string()),
         pa.field("predicted", pa.int32(), nullable=False),
         pa.field("predicted_probability", pa.float32(), nullable=False),
         pa.field("reference_probability", pa.float32(), nullable=False),
@@ -163,6 +164,7 @@ def _parameters(views: Sequence[ViewSpec], layout: Layout, n: int) -> dict[str, 
         "shift_y_px": ([shift[1] for shift in shifts], pa.float64()),
         "angle_deg": ([row.get("angle_deg") for row in named], pa.float64()),
         "zoom": ([row.get("zoom") for row in named], pa.float64()),
+        "exact": ([row.get("exact") for row in named], pa.string()),
     }
     order = pa.array(np.tile(np.arange(len(views)), n))
     return {name: pa.array(values, kind).take(order) for name, (values, kind) in columns.items()}

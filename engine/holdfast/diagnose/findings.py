@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from holdfast.records.cells import Cell
+from holdfast.records.families import Family
 from holdfast.records.model import Head, ModelCard
 from holdfast.records.result import (
     Finding,
@@ -190,7 +191,9 @@ def _chosen_preset(seen: Seen) -> Finding | None:
 
 
 def _much_fill(seen: Seen) -> Finding | None:
-    worst = max(seen.cells, key=lambda cell: cell.fill_share, default=None)
+    # An object on an empty canvas is mostly background; that is the question, not a loss.
+    cells = [cell for cell in seen.cells if cell.family != Family.displacement]
+    worst = max(cells, key=lambda cell: cell.fill_share, default=None)
     if worst is None or worst.fill_share <= _MUCH_FILL:
         return None
     return Finding(
