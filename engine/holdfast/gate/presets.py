@@ -15,7 +15,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "scale.consistency": ["error", {"min": 0.60}],
     },
     "recommended": {
-        "translation.consistency": ["error", {"min": 0.85}],
+        "translation.consistency": ["error", {"min": 0.90}],
         "rotation.consistency": ["error", {"min": 0.80}],
         "scale.consistency": ["error", {"min": 0.80}],
         "translation.accuracy_drop": ["warn", {"max": 0.05}],
