@@ -8,9 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 __all__ = [
+    "Side",
     "band_of_column",
     "circular_net",
     "constant",
@@ -23,8 +32,10 @@ __all__ = [
     "mean_pixel",
     "memory_bomb",
     "model",
+    "multiples_only",
     "nan_output",
     "node",
+    "one_score",
     "random_operator",
     "rank2_input",
     "sequence_input",
@@ -32,14 +43,18 @@ __all__ = [
     "tensor",
     "two_outputs",
     "value",
+    "with_metadata",
+    "zip_map",
 ]
 
-Dtype = Literal["float32", "float16", "uint8"]
+Dtype = Literal["float32", "float16", "float64", "uint8", "int8"]
 Side = int | str | None
 _ELEMENT = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
+    "float64": TensorProto.DOUBLE,
     "uint8": TensorProto.UINT8,
+    "int8": TensorProto.INT8,
     "int64": TensorProto.INT64,
 }
 OPSET = 20
@@ -258,6 +273,67 @@ def int_labels_only(size: int = 8) -> bytes:
     return model(nodes, [_image(1, (size, size))], [value("label", ["n"], "int64")])
 
 
+def one_score(size: int = 8, *, likely: bool = False) -> bytes:
+    """One score per image: the mean of its pixels minus 1/2, or the sigmoid of that."""
+    last = "logit" if likely else "scores"
+    nodes = [
+        node("ReduceMean", ["image", "axes"], "mean", keepdims=0),
+        node("Sub", ["mean", "half"], last),
+    ]
+    if likely:
+        nodes.append(node("Sigmoid", ["logit"], "scores"))
+    weights = [tensor("axes", [2, 3], "int64"), tensor("half", 0.5)]
+    return model(nodes, [_image(1, (size, size))], [_scores(1)], weights)
+
+
+def zip_map(names: Sequence[str | int], size: int = 8, *, label: bool = True) -> bytes:
+    """Softmax of the flattened pixels as classical-ML exporters write it: a label and a table."""
+    kind = "strings" if isinstance(names[0], str) else "int64s"
+    nodes = [
+        node("Flatten", ["image"], "flat"),
+        node("Softmax", ["flat"], "likely", axis=1),
+        node("ArgMax", ["likely"], "index", axis=1, keepdims=0),
+        node("ArrayFeatureExtractor", ["known", "index"], "label", domain="ai.onnx.ml"),
+        node("ZipMap", ["likely"], "table", domain="ai.onnx.ml", **{f"classlabels_{kind}": names}),
+    ]
+    table = helper.make_map_type_proto(
+        TensorProto.STRING if kind == "strings" else TensorProto.INT64,
+        helper.make_tensor_type_proto(TensorProto.FLOAT, []),
+    )
+    outputs = [
+        value("label", ["n"], "int64"),
+        helper.make_value_info("table", helper.make_sequence_type_proto(table)),
+    ]
+    known = tensor("known", range(size * size), "int64")
+    if not label:
+        nodes, outputs = [nodes[0], nodes[1], nodes[4]], outputs[1:]
+    graph = helper.make_graph(nodes, "toy", [_image(1, (size, size))], outputs, [known])
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 1)]
+    return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
+
+
+def multiples_only(of: int = 32) -> bytes:
+    """Declares any size, but halves the map and doubles it again: only multiples of `of` work."""
+    nodes = [
+        node("MaxPool", ["image"], "small", kernel_shape=[of, of], strides=[of, of]),
+        node("Resize", ["small", "", "scales"], "large", mode="nearest"),
+        node("Add", ["image", "large"], "sum"),
+        node("GlobalAveragePool", ["sum"], "pooled"),
+        node("Flatten", ["pooled"], "flat"),
+        node("Gemm", ["flat", "w"], "scores"),
+    ]
+    weights = [tensor("scales", [1.0, 1.0, of, of]), tensor("w", [[1.0, -1.0]])]
+    return model(nodes, [_image(1, ("h", "w"))], [_scores(2)], weights)
+
+
+def with_metadata(data: bytes, **entries: str) -> bytes:
+    """The same model with metadata."""
+    made = ModelProto.FromString(data)
+    for key, text in entries.items():
+        made.metadata_props.add(key=key, value=text)
+    return bytes(made.SerializeToString())
+
+
 def sequence_input() -> bytes:
     """Takes a list of images."""
     images = helper.make_tensor_sequence_value_info("image", TensorProto.FLOAT, None)
@@ -294,6 +370,7 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
     seed: int = 0,
     batch: Side = "n",
     nhwc: bool = False,
+    flat: bool = False,
     dtype: Dtype = "float32",
     softmax: bool = False,
     tail: Sequence[int] = (),
@@ -301,10 +378,11 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
 ) -> bytes:
     """Scores W·x + b of the flattened (channel, row, column) image, as `linear_weights` gives them.
 
-    `tail` appends axes of length 1 to the scores; a uint8 input is divided by 255 inside.
+    `tail` appends axes of length 1 to the scores; `flat` takes rows instead of images. A uint8
+    input is divided by 255 inside, an int8 input after 128 was added.
     """
     matrix, bias = linear_weights(channels * size[0] * size[1], classes, seed)
-    inner = "float32" if dtype == "uint8" else dtype
+    inner = "float32" if dtype in ("uint8", "int8") else dtype
     weights = [tensor("w", matrix, inner), tensor("b", bias, inner)]
     nodes, last = _entry(nhwc=nhwc, dtype=dtype, weights=weights)
     nodes += [node("Flatten", [last], "flat"), node("Gemm", ["flat", "w", "b"], "dense")]
@@ -317,7 +395,9 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
         nodes.append(node("Unsqueeze", [last, "axes"], "tall"))
         last = "tall"
     nodes.append(node("Identity", [last], "scores"))
-    axes = [batch, *size, channels] if nhwc else [batch, channels, *size]
+    axes: list[Side] = [batch, *size, channels] if nhwc else [batch, channels, *size]
+    if flat:
+        axes = [batch, channels * size[0] * size[1]]
     output = value("scores", [batch, classes, *tail], inner)
     return model(nodes, [value("image", axes, dtype)], [output], weights, opset)
 
@@ -326,10 +406,11 @@ def _entry(*, nhwc: bool, dtype: Dtype, weights: list[TensorProto]) -> tuple[lis
     """From the declared input to floating point (n, c, h, w)."""
     nodes: list[NodeProto] = []
     last = "image"
-    if dtype == "uint8":
-        weights.append(tensor("full", 255.0))
+    if dtype in ("uint8", "int8"):
+        weights += [tensor("full", 255.0), tensor("zero", 128.0 if dtype == "int8" else 0.0)]
         nodes.append(node("Cast", [last], "wide", to=TensorProto.FLOAT))
-        nodes.append(node("Div", ["wide", "full"], "unit"))
+        nodes.append(node("Add", ["wide", "zero"], "pixels"))
+        nodes.append(node("Div", ["pixels", "full"], "unit"))
         last = "unit"
     if nhwc:
         nodes.append(node("Transpose", [last], "planes", perm=[0, 3, 1, 2]))

@@ -241,6 +241,15 @@ ERRORS: dict[str, ErrorText] = {
         "The model needs one score per class as output: {reason}.",
         "Export the classifier so that it returns logits or probabilities [batch, classes].",
     ),
+    "unknown_output": _refused(
+        "The model has no output called {name}; it has {names}.",
+        "Correct model.output in holdfast.yaml, or leave it out.",
+    ),
+    "size_not_taken": _refused(
+        "The model declares any size, but fails on {asked} px and runs on {works} px.",
+        "Set --crop, or input.crop in holdfast.yaml, to a size that it takes; many networks need "
+        "multiples of 32.",
+    ),
     "input_size_needed": _refused(
         "The model takes images of any size.",
         "Say which size to audit: --crop 224, or input.crop in holdfast.yaml.",

@@ -10,6 +10,7 @@ from holdfast.records.base import Record
 __all__ = [
     "Arithmetic",
     "AxisSize",
+    "Batching",
     "Head",
     "Layout",
     "ModelCard",
@@ -38,6 +39,8 @@ class Layout(StrEnum):
 
     nchw = "nchw"
     nhwc = "nhwc"
+    flat = "flat"
+    """One row of numbers per image, [batch, channels * height * width], channel by channel."""
 
 
 class OutputKind(StrEnum):
@@ -57,6 +60,19 @@ class OutputKind(StrEnum):
     """Multi-label logits after the sigmoid: the answer is the set of labels above 0.5."""
     labels = "labels"
     """The class index alone; there are no scores, so no probability, no margin and no tie."""
+
+
+class Batching(StrEnum):
+    """How the images of a batch go through the model, found out with the first images."""
+
+    as_declared = "as_declared"
+    """Batches as the model declares them; a fixed batch is filled up with copies."""
+    fails = "fails"
+    """It declares a free batch and fails on several images: one by one."""
+    mixes = "mixes"
+    """An image's scores depend on what else is in its batch: one by one."""
+    crashes = "crashes"
+    """The runtime crashed on a batch: one by one."""
 
 
 class Head(StrEnum):
@@ -91,7 +107,9 @@ class ModelCard(Record):
     `batch` is the fixed batch size or None for any from `batch_min` to `batch_max` (None: no upper
     bound); `height_px` and `width_px` are None where the model takes any size. `n_classes` is None
     until the model has run; `ir_version`, `opset` and `n_nodes` where the format has no such thing.
-    `architecture` is the declared one of a file that holds weights only.
+    `architecture` is the declared one of a file that holds weights only. `output` is the output
+    that is read and `output_reason` why that one; `class_names` are those that the file tells, in
+    the order of its scores. `batching` is known once the model has run on several images.
     """
 
     schema_version: Literal["1"] = "1"
@@ -113,8 +131,11 @@ class ModelCard(Record):
     height_px: int | None
     width_px: int | None
     output: str
+    output_reason: str = "the only output"
     output_kind: OutputKind | None
     n_classes: int | None
+    class_names: tuple[str, ...] = ()
+    batching: Batching = Batching.as_declared
     head: Head = Head.unknown
     arithmetic: Arithmetic = Arithmetic.float32
     warnings: tuple[str, ...] = ()
