@@ -48,6 +48,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "bad_zip",
         "bad_zip_member",
         "checksum_mismatch",
+        "deep_image",
         "duplicate_name",
         "empty_archive",
         "empty_file",

@@ -349,6 +349,9 @@ ERRORS: dict[str, ErrorText] = {
         "Only {n} images could be used; an audit needs at least {limit}.", "Give more images."
     ),
     "bad_image": _refused("{name} is not a readable PNG, JPEG, WebP or BMP image.", "Repair it."),
+    "deep_image": _refused(
+        "{name} has more than 8 bits per pixel of grey.", "Save it with 8 bits per channel."
+    ),
     "bad_zip_member": _refused("{name} is damaged in the archive.", _ZIP_AGAIN),
     "image_too_large": _refused("{name} has too many pixels (limit {limit}).", "Shrink the image."),
     "image_too_small": _refused("{name} is smaller than 2 x 2 pixels.", "Remove the image."),

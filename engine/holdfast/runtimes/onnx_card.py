@@ -27,7 +27,7 @@ _QUANTISED = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuanti
 _PASS_THROUGH = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose")
 
 
-def describe(  # noqa: PLR0913 - each is one thing that only the caller knows
+def describe(
     model: ModelProto,
     report: GateReport,
     sha256: str,

@@ -27,7 +27,7 @@ class Found:
 
 
 def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Found:
-    """Run one image of a mid grey at a time, RGB before grey and RGBA, until the size rule is known.
+    """Run one image of a mid grey at a time (RGB, grey, RGBA) until the size rule is known.
 
     Two sizes that work make it any size; one alone is the network's own. The batch is always 1: a
     net that was traced with one image may crash on two.
