@@ -16,6 +16,7 @@ __all__ = [
     "ModelCard",
     "ModelFormat",
     "OutputKind",
+    "TaskGuess",
     "TensorCard",
 ]
 
@@ -93,6 +94,22 @@ class Arithmetic(StrEnum):
     int8 = "int8"
 
 
+class TaskGuess(StrEnum):
+    """What a model seems to be for, from the shapes of its outputs; only classifiers are audited.
+
+    What gives one list per image may be something else, too, for example an embedding.
+    """
+
+    classification = "classification"
+    """One list of scores, one score or one label per image."""
+    detection = "detection"
+    """A list per place: boxes, key points, scores of each."""
+    dense = "dense"
+    """A map: segmentation, depth, another image."""
+    unknown = "unknown"
+    """The file does not tell the shape."""
+
+
 class TensorCard(Record):
     """One input or output: its name, element type and axes (None: rank unknown)."""
 
@@ -109,7 +126,8 @@ class ModelCard(Record):
     until the model has run; `ir_version`, `opset` and `n_nodes` where the format has no such thing.
     `architecture` is the declared one of a file that holds weights only. `output` is the output
     that is read and `output_reason` why that one; `class_names` are those that the file tells, in
-    the order of its scores. `batching` is known once the model has run on several images.
+    the order of its scores. Of an input of whole numbers, uint8 gets pixel values as they are and
+    int8 gets them minus 128. `batching` is known once the model has run on several images.
     """
 
     schema_version: Literal["1"] = "1"
@@ -130,6 +148,7 @@ class ModelCard(Record):
     channels: int
     height_px: int | None
     width_px: int | None
+    task: TaskGuess = TaskGuess.unknown
     output: str
     output_reason: str = "the only output"
     output_kind: OutputKind | None

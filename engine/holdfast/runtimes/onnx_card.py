@@ -65,6 +65,7 @@ def describe(
         channels=axes.channels,
         height_px=fixed(axes.height),
         width_px=fixed(axes.width),
+        task=chosen.task,
         output=chosen.name,
         output_reason=chosen.why,
         output_kind=_kind(graph, chosen),

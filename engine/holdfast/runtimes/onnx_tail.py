@@ -38,8 +38,8 @@ def plain_tail(model: ModelProto) -> Tail:
     names: tuple[str, ...] = ()
     for name, node in maps.items():
         names = names or _names(node)
+        _as_floats(graph, name, _length(node))
         _as_identity(node)
-        _as_floats(graph, name)
     looked_up = [name for name, node in ends.items() if name not in maps and _is(node)]
     if len(looked_up) == len(ends):
         return Tail(names)  # the gate says which operator is in the way
@@ -70,11 +70,19 @@ def _as_identity(node: NodeProto | None) -> None:
         del node.attribute[:]
 
 
-def _as_floats(graph: GraphProto, name: str) -> None:
+def _length(node: NodeProto | None) -> int:
+    """How many names a ZipMap has."""
+    attributes = node.attribute if node is not None else ()
+    return sum(len(attribute.strings) + len(attribute.ints) for attribute in attributes)
+
+
+def _as_floats(graph: GraphProto, name: str, length: int) -> None:
     for output in graph.output:
         if output.name == name:
             output.type.Clear()
             output.type.tensor_type.elem_type = TensorProto.FLOAT
+            output.type.tensor_type.shape.dim.add()
+            output.type.tensor_type.shape.dim.add(dim_value=length)
 
 
 def _leave_out(graph: GraphProto, name: str) -> None:

@@ -116,6 +116,7 @@ def _card(graph: Graph, data: bytes, sha256: str, terms: Terms) -> ModelCard:
         channels=axes.channels,
         height_px=fixed(axes.height),
         width_px=fixed(axes.width),
+        task=chosen.task,
         output=chosen.name,
         output_reason=chosen.why,
         output_kind=OutputKind.labels if chosen.is_labels else output_kind_of(graph, chosen.name),

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import AxisSize, Layout, TensorCard
+from holdfast.records.model import AxisSize, Layout, TaskGuess, TensorCard
 
 __all__ = ["Axes", "Chosen", "axes_of", "fixed", "image_input", "score_output"]
 
@@ -36,11 +36,13 @@ class Chosen:
         name: its name in the file.
         why: by which rule.
         is_labels: it holds class indices, no scores.
+        task: what the outputs look like.
     """
 
     name: str
     why: str
     is_labels: bool = False
+    task: TaskGuess = TaskGuess.unknown
 
 
 def image_input(inputs: tuple[TensorCard, ...], dtypes: tuple[str, ...]) -> TensorCard:
@@ -125,7 +127,7 @@ def score_output(outputs: tuple[TensorCard, ...], wanted: str | None = None) -> 
     per_place = lists and len(chosen.shape or ()) > _LIST_RANK
     if per_place and len(lists) < len(floats):
         raise HoldfastError("unsupported_output", reason="boxes or maps lie beside its scores")
-    return Chosen(chosen.name, _why(outputs, several))
+    return Chosen(chosen.name, _why(outputs, several), task=_task(outputs, chosen))
 
 
 def _why(outputs: tuple[TensorCard, ...], several: list[TensorCard]) -> str:
@@ -138,8 +140,10 @@ def _why(outputs: tuple[TensorCard, ...], several: list[TensorCard]) -> str:
 def _asked_for(outputs: tuple[TensorCard, ...], wanted: str) -> Chosen:
     for output in outputs:
         if output.name == wanted:
-            is_labels = not output.dtype.startswith(_FLOATS)
-            return Chosen(wanted, f"asked for, of {len(outputs)} outputs", is_labels)
+            is_labels = output.dtype in _WHOLE and _is_single(output.shape)
+            return Chosen(
+                wanted, f"asked for, of {len(outputs)} outputs", is_labels, _task(outputs, output)
+            )
     names = ", ".join(output.name for output in outputs[:8])
     raise HoldfastError("unknown_output", name=wanted[:80], names=names)
 
@@ -147,8 +151,18 @@ def _asked_for(outputs: tuple[TensorCard, ...], wanted: str) -> Chosen:
 def _labels(outputs: tuple[TensorCard, ...]) -> Chosen:
     for output in outputs:
         if output.dtype in _WHOLE and _is_single(output.shape):
-            return Chosen(output.name, "no output holds scores; this one tells the class", True)  # noqa: FBT003 - is_labels
+            why = "no output holds scores; this one tells the class"
+            return Chosen(output.name, why, is_labels=True, task=TaskGuess.classification)
     raise HoldfastError("unsupported_output", reason="no output is floating point")
+
+
+def _task(outputs: tuple[TensorCard, ...], chosen: TensorCard) -> TaskGuess:
+    if chosen.shape is None:
+        return TaskGuess.unknown
+    if _is_list(chosen.shape):
+        return TaskGuess.classification
+    ranks = [len(output.shape or ()) for output in outputs]
+    return TaskGuess.dense if max(ranks) >= _IMAGE_RANK else TaskGuess.detection
 
 
 def _is_list(shape: tuple[AxisSize, ...] | None) -> bool:

@@ -69,6 +69,7 @@ def card_by_trial(  # noqa: PLR0913 - each is one thing that only the caller kno
         channels=found.channels,
         height_px=height,
         width_px=width,
+        task=chosen.task,
         output=chosen.name,
         output_reason=chosen.why,
         output_kind=OutputKind.labels if chosen.is_labels else None,

@@ -9,10 +9,29 @@ from onnx import ModelProto
 import toys
 from holdfast.errors import HoldfastError
 from holdfast.geometry import frame_for
-from holdfast.records.model import Head, Layout, ModelCard, OutputKind
+from holdfast.records.model import Head, Layout, ModelCard, OutputKind, TaskGuess
 from holdfast.records.plan import InputSpec
 from holdfast.runtimes.onnx_model import card_of
 from holdfast.runtimes.terms import Terms
+
+
+def _relu(
+    shape: list[Any] | None, dtype: str = "float32", *, out: list[Any] | str | None = "as given"
+) -> bytes:
+    return toys.model(
+        [toys.node("Relu", ["image"], "scores")],
+        [toys.value("image", shape, dtype)],
+        [toys.value("scores", shape if out == "as given" else out, dtype)],  # type: ignore[arg-type] # narrowed
+    )
+
+
+def _boxes() -> bytes:
+    """Numbers for each of 48 places, as a detector of one output gives them."""
+    nodes = [toys.node("Reshape", ["image", "to"], "boxes")]
+    output = toys.value("boxes", ["n", 48, 4])
+    to = toys.tensor("to", [-1, 48, 4], "int64")
+    return toys.model(nodes, [toys.value("image", ["n", 3, 8, 8])], [output], [to])
+
 
 CARDS: dict[str, tuple[bytes, dict[str, Any]]] = {
     "plain": (
@@ -45,6 +64,10 @@ CARDS: dict[str, tuple[bytes, dict[str, Any]]] = {
     "flatten head": (toys.linear(), {"head": Head.flatten}),
     "pooled head": (toys.circular_net(), {"head": Head.global_pool}),
     "no dense layer": (toys.two_outputs(), {"head": Head.unknown}),
+    "a classifier": (toys.linear(), {"task": TaskGuess.classification}),
+    "a map": (toys.map_output(), {"task": TaskGuess.dense}),
+    "boxes in a list": (_boxes(), {"task": TaskGuess.detection}),
+    "no shape": (_relu(["n", 3, 8, 8], out=None), {"task": TaskGuess.unknown}),
     "rgba": (toys.linear(channels=4), {"layout": Layout.nchw, "channels": 4}),
     "rgba last": (toys.linear(channels=4, nhwc=True), {"layout": Layout.nhwc, "channels": 4}),
     "flat grey": (
@@ -77,6 +100,7 @@ CARDS: dict[str, tuple[bytes, dict[str, Any]]] = {
             "output": "table",
             "output_kind": OutputKind.probabilities,
             "class_names": tuple(f"class {n}" for n in range(64)),
+            "task": TaskGuess.classification,
             "warnings": (
                 "table: the scores of its table are read",
                 "label: left out, its operator is not run here",
@@ -145,14 +169,6 @@ def _scores_beside(scores: list[Any], other: list[Any]) -> bytes:
 def test_a_feature_map_beside_the_scores_is_passed_over() -> None:
     assert card_of(_scores_beside(["n", 64], ["n", 1, 8, 8]), "0").output == "scores"
     assert card_of(_scores_beside(["n", 64, 1], ["n", 64]), "0").output == "map"
-
-
-def _relu(shape: list[Any] | None, dtype: str = "float32") -> bytes:
-    return toys.model(
-        [toys.node("Relu", ["image"], "scores")],
-        [toys.value("image", shape, dtype)],
-        [toys.value("scores", shape, dtype)],
-    )
 
 
 def _whole_map() -> bytes:
