@@ -48,7 +48,7 @@ def _listed(value: object) -> list[str]:
         value = [table[index] for index in range(len(table)) if index in table]
         if len(value) != len(table):
             return []
-    plain = isinstance(value, list) and 0 < len(value) <= _MAX_NAMES
-    if not plain or not all(isinstance(name, str) for name in value):
+    if not isinstance(value, list) or len(value) > _MAX_NAMES:
         return []
-    return list(value)
+    names = [name for name in value if isinstance(name, str)]
+    return names if len(names) == len(value) else []
