@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import odd_toys
 import toys
 from commands import holdfast
 from holdfast.records.model import ModelCard
@@ -26,7 +27,7 @@ def _shown(folder: Path, model: bytes) -> dict[str, list[str]]:
 
 
 def test_a_plain_classifier_is_described_in_full(tmp_path: Path) -> None:
-    model = toys.with_metadata(
+    model = odd_toys.with_metadata(
         toys.linear(classes=2, batch=4, softmax=True), names="['cat', 'dog']"
     )
     shown = _shown(tmp_path, model)
@@ -61,7 +62,7 @@ def test_a_plain_classifier_is_described_in_full(tmp_path: Path) -> None:
         (toys.map_output(), "task", "dense, which is not audited"),
         (toys.two_outputs(), "reads", "scores: the first of 2 outputs with one score per class"),
         (toys.int_labels_only(), "scores", "labels"),
-        (toys.zip_map([f"c{n}" for n in range(64)]), "classes", "64: c0, c1, c2"),
+        (odd_toys.zip_map([f"c{n}" for n in range(64)]), "classes", "64: c0, c1, c2"),
         (toys.random_operator(), "note", "draws random numbers"),
     ],
 )
@@ -102,7 +103,7 @@ def test_a_refusal_is_two_lines_and_exit_code_4(
 
 def test_a_size_that_the_model_does_not_take_is_a_clear_refusal(tmp_path: Path) -> None:
     """The runtime's own words, which name its files and shapes, stay inside."""
-    (tmp_path / "m").write_bytes(toys.multiples_only(32))
+    (tmp_path / "m").write_bytes(odd_toys.multiples_only(32))
     flat(tmp_path / "p.zip", noise(4, 70, 70))
     options = ("--data", "p.zip", "--input", "unit", "--crop", 60)
     done = holdfast("audit", "m", *options, cwd=tmp_path)

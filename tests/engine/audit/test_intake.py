@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import odd_toys
 import toys
 from auditing import measured, plan_of, rows_of, run
 from holdfast.diagnose import Seen, findings
@@ -121,7 +122,7 @@ def test_the_output_that_is_asked_for_is_read(tmp_path: Path) -> None:
 def test_one_score_per_image_is_two_classes(tmp_path: Path, *, likely: bool) -> None:
     dark, bright = noise(5, 8, 8, high=90), noise(5, 8, 8, low=170)
     probes = class_folders(tmp_path / "p.zip", {"0 dark": dark, "1 bright": bright})
-    result = run(toys.one_score(likely=likely), probes, plan_of(shifts_px=[[1, 0]])).result
+    result = run(odd_toys.one_score(likely=likely), probes, plan_of(shifts_px=[[1, 0]])).result
     kind = OutputKind.binary_probability if likely else OutputKind.binary_logit
     assert (result.model.output_kind, result.model.n_classes) == (kind, 2)
     assert measured(result, "accuracy").value == 1
@@ -130,7 +131,7 @@ def test_one_score_per_image_is_two_classes(tmp_path: Path, *, likely: bool) -> 
 def test_the_names_of_a_table_are_those_of_the_result(tmp_path: Path) -> None:
     names = [f"c{n}" for n in range(64)]
     probes = flat(tmp_path / "p.zip", noise(5, 8, 8))
-    result = run(toys.zip_map(names), probes, plan_of(shifts_px=[[1, 0]])).result
+    result = run(odd_toys.zip_map(names), probes, plan_of(shifts_px=[[1, 0]])).result
     assert result.model.class_names == result.probes.class_names == tuple(names)
     plan = plan_of(output_kind="logits", shifts_px=[[1, 0]])
     plain = run(toys.two_outputs(), probes, plan).result

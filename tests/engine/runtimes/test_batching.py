@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import odd_toys
 import toys
 from holdfast.errors import HoldfastError
 from holdfast.records.model import Batching, ModelCard
@@ -133,11 +134,11 @@ def test_a_model_that_a_batch_crashes_runs_one_by_one_from_the_start() -> None:
 def test_a_size_that_a_model_does_not_take_is_named_beside_one_that_it_does() -> None:
     image = np.random.default_rng(0).random((2, 1, 100, 70), dtype=np.float32)
     with pytest.raises(HoldfastError) as raised:
-        open_model(toys.multiples_only(32), "0")(image)
+        open_model(odd_toys.multiples_only(32), "0")(image)
     assert raised.value.code == "size_not_taken"
     assert "fails on 100 x 70 px and runs on 96 x 64 px" in raised.value.sentence
     assert "multiples of 32" in raised.value.hint
-    assert open_model(toys.multiples_only(32), "0")(image[..., :96, :64]).shape == (2, 2)
+    assert open_model(odd_toys.multiples_only(32), "0")(image[..., :96, :64]).shape == (2, 2)
 
 
 def test_a_size_that_is_not_the_cause_is_not_blamed() -> None:

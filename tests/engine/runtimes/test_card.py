@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pytest
 from onnx import ModelProto
 
+import odd_toys
 import toys
 from holdfast.errors import HoldfastError
 from holdfast.geometry import frame_for
@@ -95,7 +96,7 @@ CARDS: dict[str, tuple[bytes, dict[str, Any]]] = {
     ),
     "why the only one": (toys.linear(), {"output_reason": "the only output"}),
     "a table of names and scores": (
-        toys.zip_map([f"class {n}" for n in range(64)]),
+        odd_toys.zip_map([f"class {n}" for n in range(64)]),
         {
             "output": "table",
             "output_kind": OutputKind.probabilities,
@@ -107,21 +108,21 @@ CARDS: dict[str, tuple[bytes, dict[str, Any]]] = {
             ),
         },
     ),
-    "a table of plain numbers": (toys.zip_map(range(64), label=False), {"class_names": ()}),
+    "a table of plain numbers": (odd_toys.zip_map(range(64), label=False), {"class_names": ()}),
     "a table of odd numbers": (
-        toys.zip_map(range(1, 65), label=False),
+        odd_toys.zip_map(range(1, 65), label=False),
         {"class_names": tuple(str(n) for n in range(1, 65))},
     ),
     "names in a Python table": (
-        toys.with_metadata(toys.linear(classes=2), names="{0: 'cat', 1: 'dog'}"),
+        odd_toys.with_metadata(toys.linear(classes=2), names="{0: 'cat', 1: 'dog'}"),
         {"class_names": ("cat", "dog")},
     ),
     "names in a JSON list": (
-        toys.with_metadata(toys.linear(classes=2), classes='["cat", "dog"]'),
+        odd_toys.with_metadata(toys.linear(classes=2), classes='["cat", "dog"]'),
         {"class_names": ("cat", "dog")},
     ),
     "names by line": (
-        toys.with_metadata(toys.linear(classes=2), labels="cat\ndog\n"),
+        odd_toys.with_metadata(toys.linear(classes=2), labels="cat\ndog\n"),
         {"class_names": ("cat", "dog")},
     ),
     "random": (toys.random_operator(), {"warnings": ("draws random numbers: RandomNormalLike",)}),
@@ -212,7 +213,7 @@ def test_what_is_no_image_classifier_is_refused(what: str) -> None:
     ["", "cat", "[1, 2]", "{1: 'a', 2: 'b'}", "{'x': 'y'}", "[" * 100_000, "__import__('os')"],
 )
 def test_metadata_that_names_no_classes_are_ignored(text: str) -> None:
-    assert card_of(toys.with_metadata(toys.linear(), names=text), "0").class_names == ()
+    assert card_of(odd_toys.with_metadata(toys.linear(), names=text), "0").class_names == ()
 
 
 def test_an_output_can_be_asked_for_by_name() -> None:
@@ -238,7 +239,7 @@ def test_a_declared_crop_says_what_shape_a_row_has() -> None:
 
 
 def test_an_operator_of_the_tail_that_scores_need_is_still_refused() -> None:
-    made = ModelProto.FromString(toys.zip_map(range(64), label=False))
+    made = ModelProto.FromString(odd_toys.zip_map(range(64), label=False))
     made.graph.node[1].domain, made.graph.node[1].op_type = "ai.onnx.ml", "Normalizer"
     with pytest.raises(HoldfastError, match="op_not_allowed"):
         card_of(made.SerializeToString(), "0")

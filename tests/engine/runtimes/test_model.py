@@ -7,6 +7,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+import odd_toys
 import toys
 from holdfast.errors import HoldfastError
 from holdfast.runtimes.onnx_model import open_onnx
@@ -102,13 +103,13 @@ def test_a_table_of_names_and_scores_gives_its_scores() -> None:
     flat = batch.reshape(3, 64).astype(float)
     expected = np.exp(flat) / np.exp(flat).sum(axis=1, keepdims=True)
     for label in (True, False):
-        scores = _ours(toys.zip_map([f"c{n}" for n in range(64)], label=label), batch)
+        scores = _ours(odd_toys.zip_map([f"c{n}" for n in range(64)], label=label), batch)
         assert np.abs(scores - expected).max() < 1e-6
 
 
 def test_one_number_per_image_is_one_score() -> None:
     batch = np.random.default_rng(6).random((5, 1, 8, 8), dtype=np.float32)
-    scores = _ours(toys.one_score(), batch)
+    scores = _ours(odd_toys.one_score(), batch)
     assert scores.shape == (5, 1)
     assert np.abs(scores[:, 0] - (batch.mean(axis=(1, 2, 3)) - 0.5)).max() < 1e-6
 
