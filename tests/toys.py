@@ -8,9 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
 
 __all__ = [
+    "Side",
     "band_of_column",
     "circular_net",
     "constant",
@@ -34,12 +42,14 @@ __all__ = [
     "value",
 ]
 
-Dtype = Literal["float32", "float16", "uint8"]
+Dtype = Literal["float32", "float16", "float64", "uint8", "int8"]
 Side = int | str | None
 _ELEMENT = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
+    "float64": TensorProto.DOUBLE,
     "uint8": TensorProto.UINT8,
+    "int8": TensorProto.INT8,
     "int64": TensorProto.INT64,
 }
 OPSET = 20
@@ -294,6 +304,7 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
     seed: int = 0,
     batch: Side = "n",
     nhwc: bool = False,
+    flat: bool = False,
     dtype: Dtype = "float32",
     softmax: bool = False,
     tail: Sequence[int] = (),
@@ -301,10 +312,11 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
 ) -> bytes:
     """Scores W·x + b of the flattened (channel, row, column) image, as `linear_weights` gives them.
 
-    `tail` appends axes of length 1 to the scores; a uint8 input is divided by 255 inside.
+    `tail` appends axes of length 1 to the scores; `flat` takes rows instead of images. A uint8
+    input is divided by 255 inside, an int8 input after 128 was added.
     """
     matrix, bias = linear_weights(channels * size[0] * size[1], classes, seed)
-    inner = "float32" if dtype == "uint8" else dtype
+    inner = "float32" if dtype in ("uint8", "int8") else dtype
     weights = [tensor("w", matrix, inner), tensor("b", bias, inner)]
     nodes, last = _entry(nhwc=nhwc, dtype=dtype, weights=weights)
     nodes += [node("Flatten", [last], "flat"), node("Gemm", ["flat", "w", "b"], "dense")]
@@ -317,7 +329,9 @@ def linear(  # noqa: PLR0913 - each argument is one way in which real files diff
         nodes.append(node("Unsqueeze", [last, "axes"], "tall"))
         last = "tall"
     nodes.append(node("Identity", [last], "scores"))
-    axes = [batch, *size, channels] if nhwc else [batch, channels, *size]
+    axes: list[Side] = [batch, *size, channels] if nhwc else [batch, channels, *size]
+    if flat:
+        axes = [batch, channels * size[0] * size[1]]
     output = value("scores", [batch, classes, *tail], inner)
     return model(nodes, [value("image", axes, dtype)], [output], weights, opset)
 
@@ -326,10 +340,11 @@ def _entry(*, nhwc: bool, dtype: Dtype, weights: list[TensorProto]) -> tuple[lis
     """From the declared input to floating point (n, c, h, w)."""
     nodes: list[NodeProto] = []
     last = "image"
-    if dtype == "uint8":
-        weights.append(tensor("full", 255.0))
+    if dtype in ("uint8", "int8"):
+        weights += [tensor("full", 255.0), tensor("zero", 128.0 if dtype == "int8" else 0.0)]
         nodes.append(node("Cast", [last], "wide", to=TensorProto.FLOAT))
-        nodes.append(node("Div", ["wide", "full"], "unit"))
+        nodes.append(node("Add", ["wide", "zero"], "pixels"))
+        nodes.append(node("Div", ["pixels", "full"], "unit"))
         last = "unit"
     if nhwc:
         nodes.append(node("Transpose", [last], "planes", perm=[0, 3, 1, 2]))

@@ -117,6 +117,15 @@ class ModelBlock(Record):
     input: Annotated[InputSpec, Field(description="How an image becomes model input.")] = (
         InputSpec()
     )
+    output: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=160,
+            description="The output to read, by its name. Left out: the first with one score per "
+            "class.",
+        ),
+    ] = None
     output_kind: Annotated[
         OutputKind | None,
         Field(description="What the scores are. Left out: read from the model and its scores."),
@@ -203,6 +212,7 @@ class ConfigFile(Record):
             seed=self.data.seed,
             controls=self.audit.controls,
             full=self.audit.full,
+            output=self.model.output,
             output_kind=self.model.output_kind,
         )
 

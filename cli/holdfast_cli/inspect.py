@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["inspect"]
 
+_SHOWN_CLASSES = 8
+
 
 def inspect(
     model: opt.ModelPath,
@@ -45,22 +47,52 @@ def _show(name: str, card: "ModelCard") -> None:
 
 
 def _rows(card: "ModelCard") -> list[tuple[str, str]]:
-    size = "any size"
-    if card.height_px and card.width_px:
-        size = f"{card.width_px} x {card.height_px} px"
     return [
         ("format", _format(card)),
         ("sha256", card.sha256),
         ("size", _size(card)),
         *(("input", _tensor(tensor)) for tensor in card.inputs),
         *(("output", _tensor(tensor)) for tensor in card.outputs),
-        ("image", f"{size}, {card.channels} channels, {card.layout}"),
+        ("image", f"{_image_size(card)}, {_CHANNELS[card.channels]}, {card.layout}"),
+        *(("pixels", words) for words in [_PIXELS.get(card.inputs[0].dtype)] if words),
         ("batch", _batch(card)),
-        ("scores", f"{card.output}, {card.output_kind or 'not known before it runs'}"),
+        ("task", _task(card)),
+        ("reads", f"{card.output}: {card.output_reason}"),
+        ("scores", str(card.output_kind or "logits or probabilities: seen when it runs")),
+        *(("classes", _classes(card)) for _ in card.class_names[:1]),
         ("head", str(card.head)),
         ("computes", str(card.arithmetic)),
         *(("note", warning) for warning in card.warnings),
     ]
+
+
+_CHANNELS = {1: "grey", 3: "colour", 4: "colour with alpha"}
+_PIXELS = {
+    "uint8": "whole numbers 0 to 255, as with --input byte",
+    "int8": "whole numbers, the pixel minus 128, as with --input byte",
+}
+
+
+def _image_size(card: "ModelCard") -> str:
+    if card.height_px and card.width_px:
+        return f"{card.width_px} x {card.height_px} px"
+    if card.height_px or card.width_px:
+        return f"{card.width_px or 'any'} x {card.height_px or 'any'} px"
+    return "any size, named with --crop"
+
+
+def _task(card: "ModelCard") -> str:
+    if card.task == "classification":
+        return "classification"
+    if card.task == "unknown":
+        return "not known before it runs"
+    return f"{card.task}, which is not audited: it needs one score per class"
+
+
+def _classes(card: "ModelCard") -> str:
+    first = ", ".join(card.class_names[:_SHOWN_CLASSES])
+    more = len(card.class_names) - _SHOWN_CLASSES
+    return f"{len(card.class_names)}: {first}" + (", …" if more > 0 else "")
 
 
 def _format(card: "ModelCard") -> str:

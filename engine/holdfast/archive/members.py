@@ -9,9 +9,10 @@ from typing import Final
 
 from holdfast.errors import HoldfastError
 
-__all__ = ["LABELS_NAME", "image_members", "read_member"]
+__all__ = ["CLASSES_NAME", "LABELS_NAME", "image_members", "read_member"]
 
 LABELS_NAME: Final = "labels.csv"
+CLASSES_NAME: Final = "classes.txt"
 IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 
 _MAX_MEMBER_BYTES = 32 << 20
@@ -27,7 +28,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 
 
 def image_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The images and the optional `labels.csv`, checked by the directory alone.
+    """The images and the optional `labels.csv` and `classes.txt`, checked by the directory alone.
 
     Raises:
         HoldfastError: `bad_zip` (members overlap), `unsafe_name`, `special_file`,
@@ -45,7 +46,7 @@ def image_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         _check_name(name, seen)
         _check_size(member)
         kept.append(member)
-    _check_labels_place([member.orig_filename for member in kept])
+    _check_places([member.orig_filename for member in kept])
     total = sum(member.file_size for member in kept)
     if total > _MAX_TOTAL_BYTES:
         raise HoldfastError(
@@ -111,18 +112,18 @@ def _check_name(name: str, seen: set[str]) -> None:
     if key in seen:
         raise HoldfastError("duplicate_name", name=name)
     seen.add(key)
-    if _suffix(name) not in IMAGE_SUFFIXES and not _is_labels(name):
+    if _suffix(name) not in IMAGE_SUFFIXES and not _is_table(name):
         raise HoldfastError("unsupported_file", name=name)
 
 
-def _is_labels(name: str) -> bool:
-    return name.rsplit("/", 1)[-1] == LABELS_NAME
+def _is_table(name: str) -> bool:
+    return name.rsplit("/", 1)[-1] in (LABELS_NAME, CLASSES_NAME)
 
 
-def _check_labels_place(names: list[str]) -> None:
-    """`labels.csv` lies beside everything else, or in the one folder that holds everything."""
-    for name in filter(_is_labels, names):
-        folder = name.removesuffix(LABELS_NAME)
+def _check_places(names: list[str]) -> None:
+    """Both tables lie beside everything else, or in the one folder that holds everything."""
+    for name in filter(_is_table, names):
+        folder = name[: name.rfind("/") + 1]
         if folder.count("/") > 1 or not all(other.startswith(folder) for other in names):
             raise HoldfastError("unsupported_file", name=name)
 

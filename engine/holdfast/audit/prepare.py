@@ -12,16 +12,19 @@ from holdfast.audit.views import ViewRunner
 from holdfast.errors import HoldfastError
 from holdfast.geometry import IDENTITY
 from holdfast.metrics import (
+    MULTILABEL,
+    LabelMapping,
     class_count,
     correct_answers,
     guess_kind,
     has_scores,
+    label_mapping,
     probabilities,
     read_scores,
     tie_tolerance,
 )
-from holdfast.records.model import Arithmetic, ModelCard, OutputKind
-from holdfast.records.plan import AuditPlan, Preset
+from holdfast.records.model import ModelCard, OutputKind
+from holdfast.records.plan import AuditPlan, InputSpec, Preset
 from holdfast.runtimes.feed import Feed, candidates, feed_for
 
 __all__ = ["Choice", "Setup", "prepare"]
@@ -45,6 +48,7 @@ class Setup:
         n_classes: classes or labels; None for a model that gives labels only.
         noise_floor: largest difference between two runs on the same views, relative to the largest
             score; up to `tolerance`.
+        mapping: how the labels fit the answers on these probes; None where there is no telling.
     """
 
     feed: Feed
@@ -55,6 +59,7 @@ class Setup:
     n_classes: int | None
     tolerance: float
     noise_floor: float
+    mapping: LabelMapping | None = None
 
 
 def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]) -> Setup:
@@ -63,14 +68,15 @@ def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequen
     Raises:
         HoldfastError: `preset_needed`, `nondeterministic`, or what the model refuses.
     """
-    tolerance, spec = tie_tolerance(card.arithmetic), plan.input
+    tolerance, spec = tie_tolerance(card.arithmetic), _input_of(card, plan.input)
     declared = plan.output_kind or card.output_kind
     if spec.preset is Preset.auto:
         feed, tried = _most_accurate(runner, card, declared, probes)
     else:
         feed, tried = feed_for(spec, card.channels), ()
     scores = _reference(runner, probes, feed)
-    floor = _noise_floor(scores, _again(runner, card, probes, feed), tolerance)
+    # the same batches again: what a batch does to its images is found out by the runtime
+    floor = _noise_floor(scores, _reference(runner, probes, feed), tolerance)
     kind = _fitting(declared, scores)
     return Setup(
         feed=feed,
@@ -81,7 +87,25 @@ def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequen
         n_classes=class_count(kind, scores.shape[-1]),
         tolerance=tolerance,
         noise_floor=floor,
+        mapping=_mapping(scores, probes, kind),
     )
+
+
+def _input_of(card: ModelCard, spec: InputSpec) -> InputSpec:
+    """Whole numbers can only be pixel values as they are: then there is no preset to find out."""
+    whole = card.inputs[0].dtype in ("uint8", "int8")
+    if whole and spec.preset is Preset.auto:
+        return spec.model_copy(update={"preset": Preset.byte})
+    return spec
+
+
+def _mapping(
+    scores: NDArray[np.float32], probes: Sequence[Probe], kind: OutputKind
+) -> LabelMapping | None:
+    if kind in MULTILABEL:
+        return None
+    answers = read_scores(scores[:, None], kind).predicted[:, 0]
+    return label_mapping(answers, np.array([probe.label for probe in probes], np.int64))
 
 
 def _most_accurate(
@@ -126,20 +150,6 @@ def check_labels(labels: NDArray[np.int64], n_classes: int | None) -> None:
 
 def _reference(runner: ViewRunner, probes: Sequence[Probe], feed: Feed) -> NDArray[np.float32]:
     return runner.scores(probes, (IDENTITY,), feed, lambda _: None)[:, 0]
-
-
-def _again(
-    runner: ViewRunner, card: ModelCard, probes: Sequence[Probe], feed: Feed
-) -> NDArray[np.float32]:
-    """The same once more, in batches of other images: statistics of a batch are no property of one.
-
-    A quantised net may scale a whole batch by its largest value; for it the batches are the same.
-    """
-    if card.arithmetic is Arithmetic.int8:
-        return _reference(runner, probes, feed)
-    cut = max(1, len(probes) // 3)
-    parts = [_reference(runner, part, feed) for part in (probes[:cut], probes[cut:]) if part]
-    return np.concatenate(parts)
 
 
 def _fitting(declared: OutputKind | None, scores: NDArray[np.float32]) -> OutputKind:

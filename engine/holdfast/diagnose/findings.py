@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from holdfast.records.cells import Cell
 from holdfast.records.families import Family
-from holdfast.records.model import Head, ModelCard
+from holdfast.records.model import Batching, Head, ModelCard
 from holdfast.records.result import (
     Finding,
     FindingSeverity,
@@ -14,6 +15,9 @@ from holdfast.records.result import (
     ProbeSummary,
     SandboxLevel,
 )
+
+if TYPE_CHECKING:
+    from holdfast.metrics import LabelMapping
 
 __all__ = ["Seen", "findings"]
 
@@ -32,6 +36,7 @@ class Seen:
         degenerate: reasons why the model's numbers mean nothing.
         certificate: reach in px of the exhaustive shifts, and images that hold under all of them.
         stopped: the audit ended before the last image because everything was decided.
+        mapping: how the labels fit the answers on the first images.
     """
 
     model: ModelCard
@@ -44,6 +49,7 @@ class Seen:
     degenerate: tuple[str, ...]
     certificate: tuple[int, int] | None
     stopped: bool
+    mapping: "LabelMapping | None" = None
 
     def value(self, measurement_id: str) -> float | None:
         """The value of a measurement, None where it was not measured."""
@@ -162,6 +168,50 @@ def _near_chance(seen: Seen) -> Finding | None:
     )
 
 
+def _permuted(seen: Seen) -> Finding | None:
+    """Another order of the labels explains the answers much better than theirs."""
+    found = seen.mapping
+    if found is None or not found.is_telling:
+        return None
+    pairs = ", ".join(f"label {label} is output {output}" for label, output in found.pairs)
+    return Finding(
+        id="labels_permuted",
+        severity=FindingSeverity.warning,
+        sentence=f"The labels seem to be in another order than the model's outputs: on the first "
+        f"{found.n_images} labelled images {found.accuracy:.0%} of the answers are the label, and "
+        f"{found.mapped:.0%} are with another one-to-one order.",
+        hint=f"It looks as if {pairs}. Number the labels in the order of the outputs, in "
+        "labels.csv, or list the classes in that order in classes.txt.",
+    )
+
+
+_BATCHES = {
+    Batching.mixes: (
+        FindingSeverity.warning,
+        "The answer to an image depends on the other images of its batch: each was audited alone.",
+        "Export it in evaluation mode (model.eval()), so that no statistic is taken of a batch.",
+    ),
+    Batching.fails: (
+        FindingSeverity.info,
+        "The model declares a free batch and fails on several images: each was audited alone.",
+        "Export it with a dynamic batch axis and check it with two images.",
+    ),
+    Batching.crashes: (
+        FindingSeverity.warning,
+        "A batch of several images crashed the runtime; the audit was started again one by one.",
+        "Export the model again with a current exporter.",
+    ),
+}
+
+
+def _batches(seen: Seen) -> Finding | None:
+    batching = seen.model.batching
+    if batching is Batching.as_declared:
+        return None
+    severity, sentence, hint = _BATCHES[batching]
+    return Finding(id=f"batch_{batching}", severity=severity, sentence=sentence, hint=hint)
+
+
 def _flatten_head(seen: Seen) -> Finding | None:
     consistency = seen.value("translation.consistency")
     if seen.model.head is not Head.flatten or consistency is None:
@@ -241,7 +291,9 @@ def _sandbox(seen: Seen) -> Finding | None:
 
 _QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
     _degenerate,
+    _permuted,
     _near_chance,
+    _batches,
     _causes,
     _flatten_head,
     _skipped,

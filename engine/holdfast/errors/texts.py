@@ -241,6 +241,15 @@ ERRORS: dict[str, ErrorText] = {
         "The model needs one score per class as output: {reason}.",
         "Export the classifier so that it returns logits or probabilities [batch, classes].",
     ),
+    "unknown_output": _refused(
+        "The model has no output called {name}; it has {names}.",
+        "Correct model.output in holdfast.yaml, or leave it out.",
+    ),
+    "size_not_taken": _refused(
+        "The model declares any size, but fails on {asked} px and runs on {works} px.",
+        "Set --crop, or input.crop in holdfast.yaml, to a size that it takes; many networks need "
+        "multiples of 32.",
+    ),
     "input_size_needed": _refused(
         "The model takes images of any size.",
         "Say which size to audit: --crop 224, or input.crop in holdfast.yaml.",
@@ -340,6 +349,9 @@ ERRORS: dict[str, ErrorText] = {
         "Only {n} images could be used; an audit needs at least {limit}.", "Give more images."
     ),
     "bad_image": _refused("{name} is not a readable PNG, JPEG, WebP or BMP image.", "Repair it."),
+    "deep_image": _refused(
+        "{name} has more than 8 bits per pixel of grey.", "Save it with 8 bits per channel."
+    ),
     "bad_zip_member": _refused("{name} is damaged in the archive.", _ZIP_AGAIN),
     "image_too_large": _refused("{name} has too many pixels (limit {limit}).", "Shrink the image."),
     "image_too_small": _refused("{name} is smaller than 2 x 2 pixels.", "Remove the image."),

@@ -15,6 +15,7 @@ from holdfast.metrics.heads import (
     logits,
     probabilities,
 )
+from holdfast.metrics.label_mapping import LabelMapping, label_mapping
 from holdfast.metrics.labels import Readout, read_scores
 from holdfast.metrics.multilabel import answer_codes, label_agreement
 from holdfast.metrics.orbit import (
@@ -44,6 +45,7 @@ __all__ = [
     "Degeneracy",
     "DegenerateWatch",
     "Group",
+    "LabelMapping",
     "LogitDrift",
     "OrbitScores",
     "Readout",
@@ -60,6 +62,7 @@ __all__ = [
     "guess_kind",
     "has_scores",
     "label_agreement",
+    "label_mapping",
     "logits",
     "mean_absolute_change",
     "modal_consistency",

@@ -10,21 +10,26 @@ from PIL import Image, ImageOps
 from holdfast.errors import HoldfastError
 from holdfast.geometry import Frame
 
-__all__ = ["decode", "to_canvas"]
+__all__ = ["as_channels", "decode", "to_canvas"]
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _MAX_PIXELS = 50_000_000
 _MAX_SIDE_PX = 16_384
+_RGBA = 4
 _DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 
 Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
 
 
 def decode(data: bytes, name: str, channels: int) -> Image.Image:
-    """Decode to mode `L` (1 channel) or `RGB` (3), upright, transparency composited on white.
+    """Decode upright to mode `L` (1 channel), `RGB` (3) or `RGBA` (4).
+
+    Transparency is laid on white, but kept for a model of 4 channels, which gets 255 where an image
+    has none. Colours of 16 bits are cut to their upper 8; grey of 16 bits or more is refused.
 
     Raises:
-        HoldfastError: `bad_image`, `image_too_large`, `image_too_small` or `animated_image`.
+        HoldfastError: `bad_image`, `deep_image`, `image_too_large`, `image_too_small` or
+            `animated_image`.
     """
     try:
         with warnings.catch_warnings():
@@ -33,7 +38,7 @@ def decode(data: bytes, name: str, channels: int) -> Image.Image:
                 _check_size(image, name)
                 image.load()
                 upright = ImageOps.exif_transpose(image)
-                return _flat(upright).convert("L" if channels == 1 else "RGB")
+                return as_channels(upright, channels)
     except HoldfastError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
@@ -66,11 +71,22 @@ def _check_size(image: Image.Image, name: str) -> None:
     if getattr(image, "n_frames", 1) > 1:
         raise HoldfastError("animated_image", name=name)
     if image.mode in _DEEP_MODES:  # a silent clip to 8 bits would change the picture
-        raise HoldfastError("bad_image", name=name)
+        raise HoldfastError("deep_image", name=name)
+
+
+def as_channels(image: Image.Image, channels: int) -> Image.Image:
+    """Grey (1), colour (3) or colour with alpha (4), of whatever mode an image has."""
+    if channels == _RGBA:
+        return (image if _has_alpha(image) else image.convert("RGB")).convert("RGBA")
+    return _flat(image).convert("L" if channels == 1 else "RGB")
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+    if not _has_alpha(image):
         return image
     with_alpha = image.convert("RGBA")
     white = Image.new("RGB", image.size, (255, 255, 255))

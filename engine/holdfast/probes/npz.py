@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from holdfast.errors import HoldfastError
+from holdfast.probes.decode import as_channels
 from holdfast.probes.label_file import MAX_CLASSES
 
 __all__ = ["NpzProbes", "read_npz"]
 
 _MAX_BYTES = 2 << 30
 _MAX_SIDE_PX = 16_384
-_CHANNELS = (1, 3)
+_CHANNELS = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class NpzProbes:
         return bytes(self.images[index].tobytes())
 
     def image(self, index: int, channels: int) -> Image.Image:
-        """Image `index` as mode `L` or `RGB`."""
+        """Image `index` as mode `L`, `RGB` or `RGBA`."""
         pixels = self.images[index]
         image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        return image.convert("L" if channels == 1 else "RGB")
+        return as_channels(image, channels)
 
 
 def read_npz(archive: zipfile.ZipFile) -> NpzProbes:
@@ -57,7 +58,7 @@ def read_npz(archive: zipfile.ZipFile) -> NpzProbes:
     images = images[..., None] if images.ndim == 3 else images  # noqa: PLR2004 - grey without axis
     if images.shape[-1] not in _CHANNELS or min(images.shape[1:3]) < 2:  # noqa: PLR2004
         raise _invalid(
-            "images must have 1 or 3 channels in the last axis and sides of 2 px or more"
+            "images must have 1, 3 or 4 channels in the last axis and sides of 2 px or more"
         )
     if max(images.shape[1:3]) > _MAX_SIDE_PX:
         raise _invalid(f"an image side is over {_MAX_SIDE_PX} px")

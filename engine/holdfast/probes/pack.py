@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.archive.members import IMAGE_SUFFIXES, LABELS_NAME
+from holdfast.archive.members import CLASSES_NAME, IMAGE_SUFFIXES, LABELS_NAME
 from holdfast.errors import HoldfastError
 
 __all__ = ["packed"]
@@ -45,8 +45,8 @@ def packed(path: Path) -> Iterator[Path]:
 def _images(folder: Path) -> Iterator[Path]:
     for file in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        is_labels = file == folder / LABELS_NAME
-        if not hidden and file.is_file() and (is_labels or file.suffix.lower() in IMAGE_SUFFIXES):
+        is_table = file in (folder / LABELS_NAME, folder / CLASSES_NAME)
+        if not hidden and file.is_file() and (is_table or file.suffix.lower() in IMAGE_SUFFIXES):
             yield file
 
 

@@ -1,6 +1,7 @@
 """A set of probes: images with names and labels, opened from a zip or an .npz file."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from PIL import Image
@@ -9,7 +10,7 @@ from holdfast.archive import open_zip
 from holdfast.probes.npz import read_npz
 from holdfast.probes.zip import read_zip
 
-__all__ = ["ProbeSet", "content_digest", "open_probes"]
+__all__ = ["ProbeSet", "content_digest", "named", "open_probes"]
 
 
 class ProbeSet(Protocol):
@@ -35,7 +36,10 @@ class ProbeSet(Protocol):
         """Bytes that identify image `index`, for the digest of the set."""
 
     def image(self, index: int, channels: int) -> Image.Image:
-        """Image `index` as mode `L` or `RGB`; raises HoldfastError for one that cannot be used."""
+        """Image `index` as mode `L`, `RGB` or `RGBA`, by the number of channels.
+
+        Raises HoldfastError for one that cannot be used.
+        """
 
 
 def open_probes(file: BinaryIO) -> ProbeSet:
@@ -48,6 +52,39 @@ def open_probes(file: BinaryIO) -> ProbeSet:
     if "images.npy" in archive.namelist():
         return read_npz(archive)
     return read_zip(archive)
+
+
+def named(probes: ProbeSet, class_names: tuple[str, ...]) -> ProbeSet:
+    """The same set; the model's names for the classes stand in where the data tell none."""
+    if probes.class_names or not class_names:
+        return probes
+    return _Named(probes, class_names)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A set whose class names come from elsewhere."""
+
+    probes: ProbeSet
+    class_names: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.probes.names
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        return self.probes.labels
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return self.probes.groups
+
+    def content(self, index: int) -> bytes:
+        return self.probes.content(index)
+
+    def image(self, index: int, channels: int) -> Image.Image:
+        return self.probes.image(index, channels)
 
 
 def content_digest(probes: ProbeSet) -> str:

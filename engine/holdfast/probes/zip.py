@@ -1,7 +1,7 @@
 """Probes in a zip: ImageFolder layout, or flat with an optional `labels.csv`.
 
-Its columns are file, label and perhaps group.
-
+Its columns are file, label and perhaps group. `classes.txt` names the classes, one per line, in the
+order of the model's outputs.
 """
 
 import zipfile
@@ -11,6 +11,7 @@ from PIL import Image
 
 from holdfast.archive import image_members, read_member
 from holdfast.errors import HoldfastError
+from holdfast.probes.class_file import CLASSES_NAME, folder_labels, read_classes
 from holdfast.probes.decode import decode
 from holdfast.probes.label_file import LABELS_NAME, read_labels
 
@@ -47,7 +48,8 @@ def read_zip(archive: zipfile.ZipFile) -> ZipProbes:
     """Read names and labels; no image is decoded.
 
     A folder that holds everything is looked through. Folders below it are classes, numbered in the
-    order of their names as torchvision's ImageFolder does, unless a `labels.csv` says otherwise.
+    order of their names as torchvision's ImageFolder does, or in the order of `classes.txt`, unless
+    a `labels.csv` says otherwise.
 
     Raises:
         HoldfastError: a structural fault, or `invalid_labels`.
@@ -55,16 +57,19 @@ def read_zip(archive: zipfile.ZipFile) -> ZipProbes:
     members = sorted(image_members(archive), key=lambda member: member.orig_filename)
     names = _without_root([member.orig_filename for member in members])
     table = dict(zip(names, members, strict=True))
-    label_member = table.pop(LABELS_NAME, None)
+    label_member, class_member = table.pop(LABELS_NAME, None), table.pop(CLASSES_NAME, None)
     images = tuple(table)
     classes: tuple[str, ...] = ()
+    if class_member is not None:
+        classes = read_classes(read_member(archive, class_member))
     groups = ("",) * len(images)
     if label_member is not None:
         told = read_labels(read_member(archive, label_member), images)
         labels, groups = told.labels, told.groups
     elif all("/" in name for name in images):
-        classes = tuple(sorted({name.split("/", 1)[0] for name in images}))
-        labels = tuple(classes.index(name.split("/", 1)[0]) for name in images)
+        folders = [name.split("/", 1)[0] for name in images]
+        classes = classes or tuple(sorted(set(folders)))
+        labels = folder_labels(folders, classes)
     else:
         labels = (UNLABELLED,) * len(images)
     return ZipProbes(archive, tuple(table.values()), images, labels, groups, classes)
@@ -76,5 +81,5 @@ def _without_root(names: list[str]) -> list[str]:
     if len(roots) != 1 or "" in roots:
         return names
     inner = [name.split("/", 1)[1] for name in names]
-    is_root = any("/" in name for name in inner) or LABELS_NAME in inner
+    is_root = any("/" in name for name in inner) or {LABELS_NAME, CLASSES_NAME} & set(inner)
     return inner if is_root else names

@@ -54,6 +54,8 @@ class AuditJob(_Job):
     samples_fd: int
     plan: AuditPlan
     policy: GatePolicy | None = None
+    single: bool = False
+    """One image at a time, because a batch crashed an earlier child."""
 
 
 class InspectJob(_Job):

@@ -10,11 +10,13 @@ from holdfast.records.base import Record
 __all__ = [
     "Arithmetic",
     "AxisSize",
+    "Batching",
     "Head",
     "Layout",
     "ModelCard",
     "ModelFormat",
     "OutputKind",
+    "TaskGuess",
     "TensorCard",
 ]
 
@@ -38,6 +40,8 @@ class Layout(StrEnum):
 
     nchw = "nchw"
     nhwc = "nhwc"
+    flat = "flat"
+    """One row of numbers per image, [batch, channels * height * width], channel by channel."""
 
 
 class OutputKind(StrEnum):
@@ -59,6 +63,19 @@ class OutputKind(StrEnum):
     """The class index alone; there are no scores, so no probability, no margin and no tie."""
 
 
+class Batching(StrEnum):
+    """How the images of a batch go through the model, found out with the first images."""
+
+    as_declared = "as_declared"
+    """Batches as the model declares them; a fixed batch is filled up with copies."""
+    fails = "fails"
+    """It declares a free batch and fails on several images: one by one."""
+    mixes = "mixes"
+    """An image's scores depend on what else is in its batch: one by one."""
+    crashes = "crashes"
+    """The runtime crashed on a batch: one by one."""
+
+
 class Head(StrEnum):
     """How the last feature map becomes scores, as far as the graph tells."""
 
@@ -77,6 +94,22 @@ class Arithmetic(StrEnum):
     int8 = "int8"
 
 
+class TaskGuess(StrEnum):
+    """What a model seems to be for, from the shapes of its outputs; only classifiers are audited.
+
+    What gives one list per image may be something else, too, for example an embedding.
+    """
+
+    classification = "classification"
+    """One list of scores, one score or one label per image."""
+    detection = "detection"
+    """A list per place: boxes, key points, scores of each."""
+    dense = "dense"
+    """A map: segmentation, depth, another image."""
+    unknown = "unknown"
+    """The file does not tell the shape."""
+
+
 class TensorCard(Record):
     """One input or output: its name, element type and axes (None: rank unknown)."""
 
@@ -91,7 +124,10 @@ class ModelCard(Record):
     `batch` is the fixed batch size or None for any from `batch_min` to `batch_max` (None: no upper
     bound); `height_px` and `width_px` are None where the model takes any size. `n_classes` is None
     until the model has run; `ir_version`, `opset` and `n_nodes` where the format has no such thing.
-    `architecture` is the declared one of a file that holds weights only.
+    `architecture` is the declared one of a file that holds weights only. `output` is the output
+    that is read and `output_reason` why that one; `class_names` are those that the file tells, in
+    the order of its scores. Of an input of whole numbers, uint8 gets pixel values as they are and
+    int8 gets them minus 128. `batching` is known once the model has run on several images.
     """
 
     schema_version: Literal["1"] = "1"
@@ -112,9 +148,13 @@ class ModelCard(Record):
     channels: int
     height_px: int | None
     width_px: int | None
+    task: TaskGuess = TaskGuess.unknown
     output: str
+    output_reason: str = "the only output"
     output_kind: OutputKind | None
     n_classes: int | None
+    class_names: tuple[str, ...] = ()
+    batching: Batching = Batching.as_declared
     head: Head = Head.unknown
     arithmetic: Arithmetic = Arithmetic.float32
     warnings: tuple[str, ...] = ()

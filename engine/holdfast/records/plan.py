@@ -76,7 +76,7 @@ class AuditPlan(Record):
     the order; 0 turns them off. With a policy an audit stops when every assertion is decided, and
     runs controls only while one leans to failing, unless `full` is set.
     `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
-    `torchvision/resnet18`.
+    `torchvision/resnet18`; `output` the output to read, of a model with several.
     """
 
     schema_version: Literal["1"] = "1"
@@ -89,5 +89,6 @@ class AuditPlan(Record):
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     controls: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     full: bool = False
+    output: Annotated[str, Field(min_length=1, max_length=160)] | None = None
     output_kind: OutputKind | None = None
     """What the scores are, where they do not tell: multi-label logits look like any logits."""

@@ -6,78 +6,121 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import ModelCard
+from holdfast.records.model import Arithmetic, Batching, ModelCard
 from holdfast.runtimes.protocol import ModelUnderTest, Scores
+from holdfast.runtimes.sizes import size_that_works
 
-__all__ = ["FAILS_IN_BATCHES", "MIXES_IMAGES", "Batched"]
+__all__ = ["CRASHES_IN_BATCHES", "FAILS_IN_BATCHES", "MIXES_IMAGES", "Batched"]
 
-FAILS_IN_BATCHES = "declares a free batch but fails on two images; run one by one"
+FAILS_IN_BATCHES = "declares a free batch but fails on several images; run one by one"
 MIXES_IMAGES = "an image's scores depend on what else is in the batch; run one by one"
+CRASHES_IN_BATCHES = "crashed the runtime on a batch; run one by one"
+_WORDS = {
+    Batching.fails: FAILS_IN_BATCHES,
+    Batching.mixes: MIXES_IMAGES,
+    Batching.crashes: CRASHES_IN_BATCHES,
+}
 _FAILURES = ("run_failed", "unsupported_output")
-# Half precision and other orders of summing move scores by far less than this share of their
-# spread; a batch that was baked into the graph moves them by all of it.
-_MIX_TOLERANCE = 0.02
+_COMPARED = 4
+# Other orders of summing move scores by far less than this share of their spread; batch statistics,
+# or a batch that was baked into the graph, move them by more.
+_MIX_TOLERANCE = {Arithmetic.float32: 1e-3, Arithmetic.float16: 0.02, Arithmetic.int8: 0.02}
 
 
 @final
 class Batched:
     """Takes batches of any size: chunks and pads them to what the model takes.
 
-    The first batch of two or more images also runs as single images. A model that declares a free
+    The first few images of the first batch also run as single images. A model that declares a free
     batch and cannot keep it, or mixes its images, runs one by one from there, and its card says so.
+    One that takes a fixed batch then sees copies of one image.
     """
 
-    def __init__(self, model: ModelUnderTest) -> None:
-        """Wrap a model that takes exactly the batches its card names."""
+    def __init__(self, model: ModelUnderTest, *, single: bool = False) -> None:
+        """Wrap a model that takes exactly the batches its card names.
+
+        `single` runs it one by one from the start, because a batch is known to crash it.
+        """
         self._model = model
         self._card = model.card
-        self._trusted = not self._can_be_single()
+        self._floor = model.card.batch or model.card.batch_min
+        self._size = model.card.batch or model.card.batch_max
+        self._ran = False
+        self._trusted = self._size == 1
+        if single and not self._trusted:
+            self._one_by_one(Batching.crashes)
 
     @property
     def card(self) -> ModelCard:
-        """What the model is; `batch` and `warnings` may change with the first call."""
+        """What the model is; `batch`, `batching` and `warnings` may change with the first call."""
         return self._card
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
-        """Scores (n, k) of a normalised batch (n, c, h, w), n >= 1; see `ModelUnderTest`."""
-        if not self._trusted and len(batch) > 1:
-            self._check(batch[:2])
-            self._trusted = True
-        size = self._card.batch or self._card.batch_max or len(batch)
-        floor = self._card.batch or self._card.batch_min
-        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        return np.concatenate([self._run(part, floor) for part in parts])
+        """Scores (n, k) of a normalised batch (n, c, h, w), n >= 1; see `ModelUnderTest`.
 
-    def _can_be_single(self) -> bool:
-        return self._card.batch is None and self._card.batch_min == 1
-
-    def _check(self, pair: NDArray[np.float32]) -> None:
-        alone = np.concatenate([self._model(pair[:1]), self._model(pair[1:])])
+        Raises:
+            HoldfastError: also `size_not_taken` when the first run fails on its size alone.
+        """
         try:
-            together = self._model(pair)
+            scores = self._scores(batch)
+        except HoldfastError as error:
+            if error.code == "run_failed" and not self._ran:
+                self._explain(batch.shape[-2:])
+            raise
+        self._ran = True
+        return scores
+
+    def _scores(self, batch: NDArray[np.float32]) -> Scores:
+        if not self._trusted and len(batch) > 1:
+            self._check(batch[: min(_COMPARED, self._size or _COMPARED)])
+        size = self._size or len(batch)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        return np.concatenate([self._run(part) for part in parts])
+
+    def _check(self, few: NDArray[np.float32]) -> None:
+        alone = np.concatenate([self._run(few[place : place + 1]) for place in range(len(few))])
+        self._trusted = True
+        try:
+            together = self._run(few)
         except HoldfastError as error:
             if error.code not in _FAILURES:
                 raise
-            self._one_by_one(FAILS_IN_BATCHES)
+            self._one_by_one(Batching.fails)
             return
-        if _differ(alone, together):
-            self._one_by_one(MIXES_IMAGES)
+        if _differ(alone, together, _MIX_TOLERANCE[self._card.arithmetic]):
+            self._one_by_one(Batching.mixes)
 
-    def _one_by_one(self, why: str) -> None:
-        warnings = (*self._card.warnings, why)
-        self._card = self._card.model_copy(update={"batch": 1, "warnings": warnings})
+    def _one_by_one(self, why: Batching) -> None:
+        self._trusted, self._size = True, 1
+        changes = {
+            "batch": self._card.batch or self._floor,
+            "batching": why,
+            "warnings": (*self._card.warnings, _WORDS[why]),
+        }
+        self._card = self._card.model_copy(update=changes)
 
-    def _run(self, part: NDArray[np.float32], size: int) -> Scores:
-        """Fill a batch up to `size` with copies of its last image; their scores are dropped."""
-        missing = size - len(part)
+    def _run(self, part: NDArray[np.float32]) -> Scores:
+        """Fill a batch up with copies of its last image; their scores are dropped."""
+        missing = self._floor - len(part)
         if missing <= 0:
             return self._model(part)
         padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
         return self._model(padded)[: len(part)]
 
+    def _explain(self, size_px: tuple[int, ...]) -> None:
+        """Say which size works where the asked one is what failed."""
+        asked = (size_px[0], size_px[1])
+        works = size_that_works(self._model, self._floor, asked)
+        if works is not None:
+            raise HoldfastError("size_not_taken", asked=_said(asked), works=_said(works))
 
-def _differ(alone: Scores, together: Scores) -> bool:
+
+def _said(size_px: tuple[int, int]) -> str:
+    return f"{size_px[0]} x {size_px[1]}"
+
+
+def _differ(alone: Scores, together: Scores, tolerance: float) -> bool:
     if alone.shape != together.shape:
         return True
     spread = float(alone.max() - alone.min())
-    return float(np.abs(alone - together).max()) > _MIX_TOLERANCE * spread
+    return float(np.abs(alone - together).max()) > tolerance * spread

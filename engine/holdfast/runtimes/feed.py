@@ -12,7 +12,7 @@ from holdfast.records.plan import ChannelOrder, InputSpec, Preset
 
 __all__ = ["Feed", "candidates", "feed_for"]
 
-_RGB = 3
+_RGB, _RGBA = 3, 4
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Feed:
     order: ChannelOrder | None
 
     @property
-    def sources(self) -> slice:
+    def sources(self) -> slice | list[int]:
         """Which channel of the picture each channel of the model takes, to index an axis with."""
-        return slice(None, None, -1) if self.order is ChannelOrder.bgr else slice(None)
+        if self.order is not ChannelOrder.bgr:
+            return slice(None)
+        return [2, 1, 0, 3] if len(self.mean) == _RGBA else slice(None, None, -1)
 
     def __call__(self, views: NDArray[Any]) -> NDArray[np.float32]:
-        """Normalise views (n, h, w, c), RGB or grey, 0 to 255, to a batch (n, c, h, w)."""
+        """Normalise views (n, h, w, c), RGB, RGBA or grey, 0 to 255, to a batch (n, c, h, w)."""
         n, height, width, channels = views.shape
         batch = np.empty((n, channels, height, width), np.float32)
         np.copyto(batch, views[..., self.sources].transpose(0, 3, 1, 2))
@@ -103,5 +105,5 @@ def _widened(feed: Feed, channels: int) -> Feed:
             )
         return values * channels if len(values) == 1 else values
 
-    order = feed.order if channels == _RGB else None
+    order = feed.order if channels in (_RGB, _RGBA) else None
     return Feed(feed.preset, feed.scale, wide(feed.mean), wide(feed.std), order)

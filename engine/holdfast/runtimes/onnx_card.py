@@ -10,33 +10,46 @@ from holdfast.records.model import (
     OutputKind,
     TensorCard,
 )
+from holdfast.runtimes.class_names import from_metadata
 from holdfast.runtimes.onnx_gate import GateReport
 from holdfast.runtimes.onnx_head import head_of
+from holdfast.runtimes.onnx_tail import Tail
 from holdfast.runtimes.onnx_tensor import DTYPES
-from holdfast.runtimes.signature import axes_of, fixed, image_input, score_output
+from holdfast.runtimes.signature import Chosen, axes_of, fixed, image_input, score_output
+from holdfast.runtimes.terms import Terms
 
 __all__ = ["describe"]
 
-_IMAGE_DTYPES = ("float32", "float16", "uint8")
+_IMAGE_DTYPES = ("float32", "float16", "float64", "uint8", "int8")
 _CUT = 80
 _QUANTISED = ("QLinear", "QGemm", "ConvInteger", "MatMulInteger", "DynamicQuantize", "Dequantize")
 # Operators that only rename or reorder what a softmax made.
 _PASS_THROUGH = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Cast", "Transpose")
 
 
-def describe(model: ModelProto, report: GateReport, sha256: str, size_bytes: int) -> ModelCard:
-    """The card of a model that passed the gate.
+def describe(
+    model: ModelProto,
+    report: GateReport,
+    sha256: str,
+    size_bytes: int,
+    *,
+    tail: Tail | None = None,
+    terms: Terms | None = None,
+) -> ModelCard:
+    """The card of a model that passed the gate; `tail` is what was changed in it before.
 
     Raises:
         HoldfastError: `unsupported_input` when there is not exactly one image input,
-            `unsupported_output` when there is no output.
+            `unsupported_output` when no output can hold scores or labels, `unknown_output`.
     """
+    tail, terms = tail or Tail(), terms or Terms()
     graph = model.graph
     stored = {tensor.name for tensor in graph.initializer}
     inputs = tuple(_tensor(value) for value in graph.input if value.name not in stored)
     outputs = tuple(_tensor(value) for value in graph.output)
-    axes = axes_of(image_input(inputs, _IMAGE_DTYPES))
-    chosen = score_output(outputs)
+    axes = axes_of(image_input(inputs, _IMAGE_DTYPES), terms.size_px)
+    chosen = score_output(outputs, terms.output)
+    random = (f"draws random numbers: {name}" for name in sorted(report.random_ops))
     return ModelCard(
         format=ModelFormat.onnx,
         sha256=sha256,
@@ -52,12 +65,15 @@ def describe(model: ModelProto, report: GateReport, sha256: str, size_bytes: int
         channels=axes.channels,
         height_px=fixed(axes.height),
         width_px=fixed(axes.width),
-        output=chosen,
-        output_kind=OutputKind.probabilities if _ends_in_softmax(graph, chosen) else None,
+        task=chosen.task,
+        output=chosen.name,
+        output_reason=chosen.why,
+        output_kind=_kind(graph, chosen),
         n_classes=None,
-        head=head_of(graph, chosen),
+        class_names=tail.class_names or _named(model),
+        head=head_of(graph, chosen.name),
         arithmetic=_arithmetic(graph),
-        warnings=tuple(f"draws random numbers: {name}" for name in sorted(report.random_ops)),
+        warnings=(*random, *tail.notes),
     )
 
 
@@ -74,6 +90,17 @@ def _tensor(value: ValueInfoProto) -> TensorCard:
         for side in tensor.shape.dim
     )
     return TensorCard(name=value.name[:_CUT], dtype=dtype, shape=shape)
+
+
+def _named(model: ModelProto) -> tuple[str, ...]:
+    return from_metadata((entry.key, entry.value) for entry in model.metadata_props)
+
+
+def _kind(graph: GraphProto, chosen: Chosen) -> OutputKind | None:
+    """What the graph itself tells of the scores; the rest is seen when the model has run."""
+    if chosen.is_labels:
+        return OutputKind.labels
+    return OutputKind.probabilities if _ends_in_softmax(graph, chosen.name) else None
 
 
 def _arithmetic(graph: GraphProto) -> Arithmetic:

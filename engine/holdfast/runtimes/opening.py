@@ -10,7 +10,7 @@ from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard, ModelFormat
 from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.onnx_bundle import inline_bundle
-from holdfast.runtimes.onnx_model import OnnxModel, card_of, session_of
+from holdfast.runtimes.onnx_model import card_of, open_exact
 from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.runtimes.sniff import sniff_file
 from holdfast.runtimes.terms import Terms
@@ -27,22 +27,26 @@ def open_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelUnder
         HoldfastError: `torch_needed`, or what the format's gate and runtime refuse.
     """
     kind = _format_of(data, terms)
+    return Batched(_open_exact(kind, data, sha256, terms), single=terms.single)
+
+
+def _open_exact(kind: ModelFormat, data: bytes, sha256: str, terms: Terms) -> ModelUnderTest:
+    """Load a model that takes exactly the batches that its card names."""
     if kind is ModelFormat.onnx:
-        return Batched(OnnxModel(card_of(data, sha256), session_of(data, terms.threads)))
+        return open_exact(data, sha256, terms)
     if kind is ModelFormat.onnx_bundle:
-        inlined = inline_bundle(data)
-        card = _bundle_card(inlined, data, sha256)
-        return Batched(OnnxModel(card, session_of(inlined, terms.threads)))
-    return Batched(_open_torch(kind, data, sha256, terms))
+        model = open_exact(inline_bundle(data), sha256, terms)
+        return model.described_as(_bundle_card(model.card, data))
+    return _open_torch(kind, data, sha256, terms)
 
 
 def describe_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelCard:
     """The card of a model; it is loaded only where its graph does not tell. Raises as above."""
     kind = _format_of(data, terms)
     if kind is ModelFormat.onnx:
-        return card_of(data, sha256)
+        return card_of(data, sha256, terms)
     if kind is ModelFormat.onnx_bundle:
-        return _bundle_card(inline_bundle(data), data, sha256)
+        return _bundle_card(card_of(inline_bundle(data), sha256, terms), data)
     return _open_torch(kind, data, sha256, terms).card
 
 
@@ -50,8 +54,7 @@ def _format_of(data: bytes, terms: Terms) -> ModelFormat:
     return sniff_file(io.BytesIO(data), has_architecture=terms.architecture is not None)
 
 
-def _bundle_card(inlined: bytes, data: bytes, sha256: str) -> ModelCard:
-    card = card_of(inlined, sha256)
+def _bundle_card(card: ModelCard, data: bytes) -> ModelCard:
     return card.model_copy(update={"format": ModelFormat.onnx_bundle, "size_bytes": len(data)})
 
 

@@ -6,24 +6,32 @@ from typing import Any, final
 import torch
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import Arithmetic, AxisSize, ModelCard, ModelFormat, TensorCard
+from holdfast.records.model import (
+    Arithmetic,
+    AxisSize,
+    ModelCard,
+    ModelFormat,
+    OutputKind,
+    TensorCard,
+)
 from holdfast.runtimes.pt2_archive import DTYPES, read_pt2
 from holdfast.runtimes.pt2_graph import Graph, Ref, Step, parse_graph
 from holdfast.runtimes.pt2_head import head_of, output_kind_of
 from holdfast.runtimes.pt2_ops import RANDOM
 from holdfast.runtimes.signature import axes_of, fixed, image_input, score_output
+from holdfast.runtimes.terms import Terms
 from holdfast.runtimes.torch_model import TorchModel
 from holdfast.runtimes.torch_tensor import dtype_name
 
 __all__ = ["Interpreter", "card_of_pt2", "open_pt2"]
 
-_IMAGE_DTYPES = ("float32", "float16", "bfloat16", "float64", "uint8")
+_IMAGE_DTYPES = ("float32", "float16", "bfloat16", "float64", "uint8", "int8")
 _HALF = (torch.float16, torch.bfloat16)
 _SYMBOL = re.compile(r"Symbol\('(\w{1,40})'")
 _CUT = 80
 
 
-def open_pt2(data: bytes, sha256: str) -> TorchModel:
+def open_pt2(data: bytes, sha256: str, terms: Terms | None = None) -> TorchModel:
     """Check, describe and load the bytes of a .pt2; nothing of it is unpickled or executed.
 
     Raises:
@@ -31,12 +39,14 @@ def open_pt2(data: bytes, sha256: str) -> TorchModel:
             `unsupported_output`.
     """
     graph = parse_graph(read_pt2(data))
-    return TorchModel(_card(graph, data, sha256), Interpreter(graph), graph.outputs)
+    return TorchModel(
+        _card(graph, data, sha256, terms or Terms()), Interpreter(graph), graph.outputs
+    )
 
 
 def card_of_pt2(data: bytes, sha256: str) -> ModelCard:
     """The card of a .pt2; raises as `open_pt2`."""
-    return _card(parse_graph(read_pt2(data)), data, sha256)
+    return _card(parse_graph(read_pt2(data)), data, sha256, Terms())
 
 
 @final
@@ -84,11 +94,11 @@ def _filled(value: Any, values: dict[str, Any]) -> Any:  # noqa: ANN401 - whatev
     return value
 
 
-def _card(graph: Graph, data: bytes, sha256: str) -> ModelCard:
+def _card(graph: Graph, data: bytes, sha256: str, terms: Terms) -> ModelCard:
     inputs = tuple(_tensor(graph, name) for name in graph.inputs)
     outputs = tuple(_tensor(graph, name) for name in graph.outputs)
-    axes = axes_of(image_input(inputs, _IMAGE_DTYPES))
-    chosen = score_output(outputs)
+    axes = axes_of(image_input(inputs, _IMAGE_DTYPES), terms.size_px)
+    chosen = score_output(outputs, terms.output)
     least, most = _batch_range(graph)
     half = any(tensor.dtype in _HALF for tensor in graph.stored.values())
     return ModelCard(
@@ -106,10 +116,12 @@ def _card(graph: Graph, data: bytes, sha256: str) -> ModelCard:
         channels=axes.channels,
         height_px=fixed(axes.height),
         width_px=fixed(axes.width),
-        output=chosen,
-        output_kind=output_kind_of(graph, chosen),
+        task=chosen.task,
+        output=chosen.name,
+        output_reason=chosen.why,
+        output_kind=OutputKind.labels if chosen.is_labels else output_kind_of(graph, chosen.name),
         n_classes=None,
-        head=head_of(graph, chosen),
+        head=head_of(graph, chosen.name),
         arithmetic=Arithmetic.float16 if half else Arithmetic.float32,
         warnings=tuple(f"draws random numbers: {name}" for name in _random(graph)),
     )

@@ -15,6 +15,8 @@ class Terms:
             `torchvision/<name>`.
         size_px: the declared size of the model's input (height, width), tried first where the file
             does not tell it.
+        output: the name of the output to read, None to choose by rule.
+        single: one image at a time, because a batch is known to crash the runtime.
         sandboxed: every layer of the sandbox is in force, so code of the file may run.
         missing: what is not in force, for the error.
     """
@@ -22,5 +24,7 @@ class Terms:
     threads: int = 1
     architecture: str | None = None
     size_px: tuple[int, int] | None = None
+    output: str | None = None
+    single: bool = False
     sandboxed: bool = False
     missing: str = "this process is not locked"

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 import torch
 
-from holdfast.records.model import Arithmetic, Layout, ModelCard, ModelFormat, TensorCard
+from holdfast.records.model import (
+    Arithmetic,
+    Layout,
+    ModelCard,
+    ModelFormat,
+    OutputKind,
+    TensorCard,
+)
 from holdfast.runtimes.signature import score_output
 from holdfast.runtimes.torch_tensor import dtype_name
 from holdfast.runtimes.torch_trial import Found
@@ -33,17 +40,19 @@ def card_by_trial(  # noqa: PLR0913 - each is one thing that only the caller kno
     quantised: bool = False,
     architecture: str | None = None,
     n_nodes: int | None = None,
+    output: str | None = None,
     warnings: tuple[str, ...] = (),
 ) -> ModelCard:
     """Join what a trial found with what the file says.
 
     Raises:
-        HoldfastError: `unsupported_output`.
+        HoldfastError: `unsupported_output`, or `unknown_output` for an `output` that is not there.
     """
     height, width = found.size_px or (None, None)
     image = TensorCard(
         name="image", dtype=dtype_name(dtype), shape=(None, found.channels, height, width)
     )
+    chosen = score_output(found.outputs, output)
     half = dtype in (torch.float16, torch.bfloat16)
     coarse = Arithmetic.float16 if half else Arithmetic.float32
     return ModelCard(
@@ -60,8 +69,10 @@ def card_by_trial(  # noqa: PLR0913 - each is one thing that only the caller kno
         channels=found.channels,
         height_px=height,
         width_px=width,
-        output=score_output(found.outputs),
-        output_kind=None,
+        task=chosen.task,
+        output=chosen.name,
+        output_reason=chosen.why,
+        output_kind=OutputKind.labels if chosen.is_labels else None,
         n_classes=None,
         arithmetic=Arithmetic.int8 if quantised else coarse,
         warnings=warnings,

@@ -8,16 +8,16 @@ import torch
 from numpy.typing import NDArray
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import Layout, ModelCard
+from holdfast.records.model import Layout, ModelCard, OutputKind
 from holdfast.runtimes.protocol import Scores
-from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_scores
+from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_labels, checked_scores
 
 __all__ = ["Forward", "TorchModel", "as_error", "flat_tensors", "run_forward", "use_threads"]
 
 Forward = Callable[[torch.Tensor], Any]
 """A batch to whatever the model returns."""
 _MAX_DEPTH = 8
-_BYTE_MAX = 255
+_BYTE_MAX, _BYTE_CENTRE = 255, 128
 
 
 def use_threads(threads: int) -> None:
@@ -79,14 +79,23 @@ class TorchModel:
         if self._index >= len(tensors):
             raise HoldfastError("unsupported_output", reason=f"it gave {len(tensors)} tensors")
         raw = tensors[self._index]
+        if self._card.output_kind is OutputKind.labels:
+            return checked_labels(raw.detach().numpy(), len(batch))
         plain = raw.dequantize() if raw.is_quantized else raw
         return checked_scores(plain.detach().to(torch.float32).numpy(), len(batch))
 
     def _fed(self, batch: NDArray[np.float32]) -> torch.Tensor:
-        """A copy in the model's layout and type: a model may change its input in place."""
+        """A copy in the model's layout and type: a model may change its input in place.
+
+        Whole numbers as ONNX models get them: uint8 pixels as they are, int8 minus 128.
+        """
         ready = torch.from_numpy(np.ascontiguousarray(batch))
         if self._card.layout is Layout.nhwc:
             ready = ready.permute(0, 2, 3, 1)
-        if self._dtype == torch.uint8:
+        if self._card.layout is Layout.flat:
+            ready = ready.flatten(1)
+        if self._dtype in (torch.uint8, torch.int8):
             ready = ready.round().clamp(0, _BYTE_MAX)
+        if self._dtype == torch.int8:
+            ready = ready - _BYTE_CENTRE
         return ready.to(self._dtype, copy=True, memory_format=torch.contiguous_format)

@@ -23,7 +23,7 @@ def open_torch(kind: ModelFormat, data: bytes, sha256: str, terms: Terms) -> Mod
     """
     use_threads(terms.threads)
     openers: dict[ModelFormat, _Opener] = {
-        ModelFormat.pt2: lambda data, sha256, _: open_pt2(data, sha256),
+        ModelFormat.pt2: open_pt2,
         ModelFormat.torchscript: open_torchscript,
         ModelFormat.state_dict: open_state_dict,
         ModelFormat.safetensors: open_safetensors,

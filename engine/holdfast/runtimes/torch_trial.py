@@ -6,14 +6,14 @@ import torch
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import AxisSize, TensorCard
+from holdfast.runtimes.sizes import USUAL_SIDES_PX
 from holdfast.runtimes.torch_model import Forward, run_forward
 from holdfast.runtimes.torch_tensor import dtype_name
 
 __all__ = ["Found", "try_sizes"]
 
 Size = tuple[int, int]
-_CHANNELS = (3, 1)
-_SIDES = (224, 32, 28, 64, 96, 128, 160, 192, 240, 256, 288, 299, 320, 384, 448, 512)
+_CHANNELS = (3, 1, 4)
 _MOVES_ON = ("run_failed",)
 
 
@@ -27,7 +27,7 @@ class Found:
 
 
 def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Found:
-    """Run one image of a mid grey at a time, RGB before grey, until the size rule is known.
+    """Run one image of a mid grey at a time (RGB, grey, RGBA) until the size rule is known.
 
     Two sizes that work make it any size; one alone is the network's own. The batch is always 1: a
     net that was traced with one image may crash on two.
@@ -41,7 +41,7 @@ def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Fo
         HoldfastError: `unsupported_input` when nothing works, `memory_limit`.
     """
     own = () if declared is None else (declared,)
-    sizes = dict.fromkeys((*own, *((side, side) for side in _SIDES)))
+    sizes = dict.fromkeys((*own, *((side, side) for side in USUAL_SIDES_PX)))
     for channels in _CHANNELS:
         working: list[Size] = []
         outputs: list[torch.Tensor] = []

@@ -58,6 +58,7 @@ def open_torchscript(data: bytes, sha256: str, terms: Terms) -> TorchModel:
         n_nodes=n_nodes,
         n_parameters=sum(tensor.numel() for tensor in parameters),
         dtype=dtype,
+        output=terms.output,
         quantised=any(kind.partition("::")[0] in _QUANTISED for kind in kinds),
         warnings=(DEPRECATED, *(f"draws random numbers: {name}" for name in drawn)),
     )

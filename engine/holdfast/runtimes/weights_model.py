@@ -55,5 +55,6 @@ def _open(
         n_parameters=sum(tensor.numel() for tensor in parameters),
         dtype=dtype,
         architecture=terms.architecture,
+        output=terms.output,
     )
     return TorchModel(card, module, [output.name for output in found.outputs])

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from holdfast.audit import Origin, audit
 from holdfast.audit.contrast import contrast
 from holdfast.audit.verify import verify
-from holdfast.probes.probe_set import content_digest, open_probes
+from holdfast.probes.probe_set import content_digest, named, open_probes
 from holdfast.records.base import Record, canonical_json
 from holdfast.records.comparison import Comparison
 from holdfast.records.job import AuditJob, ChildJob, CompareJob, InspectJob, Progress
@@ -60,10 +61,14 @@ def _compare(job: CompareJob) -> Comparison:
 
 
 def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
-    terms = _terms(level, job.limits.threads, job.plan.architecture, job.plan.input)
+    terms = replace(
+        _terms(level, job.limits.threads, job.plan.architecture, job.plan.input),
+        output=job.plan.output,
+        single=job.single,
+    )
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
-        probes = open_probes(probes_file)
+        probes = named(open_probes(probes_file), model.card.class_names)
         origin = Origin(
             probes_sha256=job.probes_sha256,
             probes_digest=content_digest(probes),

@@ -101,8 +101,31 @@ def run_audit(
                 plan=plan,
                 policy=policy,
             )
-            Child(job, on_progress, cancelled).run()
+            _run_audit(job, on_progress, cancelled)
         return _checked(job, _record(result_fd), _content(samples_fd))
+
+
+def _run_audit(
+    job: AuditJob, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]
+) -> None:
+    """Run the child; one that dies of its first batch is run once more, one image at a time.
+
+    Nothing was measured before the first batch, so nothing of the first child is kept.
+    """
+    stages: list[str] = []
+
+    def hear(progress: Progress) -> None:
+        stages.append(progress.stage)
+        on_progress(progress)
+
+    try:
+        Child(job, hear, cancelled).run()
+    except HoldfastError as error:
+        if error.code != "model_crashed" or stages[-1:] != ["probing"]:
+            raise
+        for fd in (job.result_fd, job.samples_fd):
+            os.ftruncate(fd, 0)
+        Child(job.model_copy(update={"single": True}), on_progress, cancelled).run()
 
 
 def inspect_model(

@@ -9,7 +9,7 @@ from holdfast.records.plan import AuditPlan
 
 __all__ = ["command", "configuration"]
 
-_MODEL: Final = ("task", "architecture", "input", "output_kind")
+_MODEL: Final = ("task", "architecture", "input", "output", "output_kind")
 _DEFAULT_CONFIDENCE: Final = AuditPlan().confidence
 # JSON is YAML but for one thing: YAML 1.1 reads 1e-05 as a text, 1.0e-05 as a number.
 _BARE_EXPONENT: Final = re.compile(r"(?<![\d.])(\d+)e(?=[-+\d])")

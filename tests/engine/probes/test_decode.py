@@ -23,12 +23,21 @@ def _refusal(data: bytes) -> str:
     return raised.value.code
 
 
-def _png_header(width: int, height: int, *, depth: int = 8, extra: bytes = b"") -> bytes:
+def _png_header(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 0,
+    extra: bytes = b"",
+    data: bytes = b"",
+) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         checked = kind + data
         return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
 
-    head = struct.pack(">IIBBBBB", width, height, depth, 0, 0, 0, 0)
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    extra += chunk(b"IDAT", zlib.compress(data)) if data else b""
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IEND", b"")
 
 
@@ -87,6 +96,32 @@ def test_a_transparent_colour_of_a_palette_is_laid_on_white() -> None:
     assert seen[1, 3].tolist() == [40, 50, 60]
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+def test_a_model_of_four_channels_sees_transparency(mode: str) -> None:
+    alpha = np.tile(np.arange(16, dtype=np.uint8) * 17, (12, 1))
+    image = picture(COLOUR if mode == "RGBA" else GREY).convert(mode)
+    image.putalpha(Image.fromarray(alpha))
+    seen = np.asarray(decode(png(image) if mode != "PA" else png(image.convert("RGBA")), "x", 4))
+    assert np.array_equal(seen[..., 3], alpha)
+    assert np.array_equal(seen[..., 0], COLOUR[..., 0] if mode == "RGBA" else GREY)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "L", "1", "P", "CMYK"])
+def test_a_picture_without_transparency_is_opaque(kind: str) -> None:
+    image = picture(COLOUR).convert(kind)
+    data = png(image, "JPEG", quality=100) if kind == "CMYK" else png(image)
+    seen = np.asarray(decode(data, "x", 4))
+    assert (seen[..., 3] == 255).all()
+    assert np.array_equal(seen[..., :3], np.asarray(decode(data, "x", 3)))
+
+
+def test_colours_of_16_bits_are_cut_to_the_upper_8() -> None:
+    deep = (COLOUR.astype(np.uint16) << 8) + 200
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    seen = np.asarray(decode(_png_header(16, 12, depth=16, colour=2, data=rows), "x", 3))
+    assert np.array_equal(seen, COLOUR)
+
+
 def test_grey_palette_bitmap_and_cmyk_images_become_colour() -> None:
     assert np.array_equal(np.asarray(decode(png(GREY), "x", 3)), np.stack([GREY] * 3, axis=-1))
     indexed = picture(COLOUR).quantize(8)
@@ -115,7 +150,7 @@ def test_colour_becomes_grey_by_the_usual_weights() -> None:
         (png(GREY, "GIF"), "bad_image"),
         (png(COLOUR)[:60], "bad_image"),
         (png(COLOUR, "JPEG")[:-200], "bad_image"),
-        (png(Image.fromarray(np.zeros((4, 4), np.uint16))), "bad_image"),
+        (png(Image.fromarray(np.zeros((4, 4), np.uint16))), "deep_image"),
         (png(COLOUR[:1]), "image_too_small"),
         (png(COLOUR[:, :1]), "image_too_small"),
         (_png_header(60000, 60000), "image_too_large"),

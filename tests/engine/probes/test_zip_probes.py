@@ -1,14 +1,16 @@
 """Which images, names and labels an archive holds."""
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from holdfast.errors import HoldfastError
-from holdfast.probes.probe_set import ProbeSet, content_digest, open_probes
-from toy_probes import class_folders, flat, noise, npz, png, zip_of
+from holdfast.probes.pack import packed
+from holdfast.probes.probe_set import ProbeSet, content_digest, named, open_probes
+from toy_probes import class_folders, flat, noise, npz, png, unpack, zip_of
 
 IMAGES = noise(4, 9, 11, 3)
 
@@ -58,6 +60,64 @@ def test_labels_csv_outweighs_the_names_of_folders(tmp_path: Path) -> None:
     table = ("labels.csv", b"file,label\nb/0.png,5\n")
     probes = _open(zip_of(tmp_path / "a.zip", [*members, table]))
     assert probes.labels == (-1, 5)
+
+
+CLASSES = ("classes.txt", b"zebra\nant\ncat\n")
+
+
+@pytest.mark.parametrize("root", ["", "photos/"])
+def test_classes_txt_gives_the_order_of_the_folders(tmp_path: Path, root: str) -> None:
+    folders = class_folders(tmp_path / "a.zip", {"ant": IMAGES[:1], "zebra": IMAGES[1:]}, root)
+    with zipfile.ZipFile(folders, "a") as archive:
+        archive.writestr(root + CLASSES[0], CLASSES[1])
+    probes = _open(folders)
+    assert probes.class_names == ("zebra", "ant", "cat")
+    assert probes.labels == (1, 0, 0, 0)
+    with packed(unpack(folders, tmp_path / "folder") / root) as made:
+        again = _open(made)
+    assert (again.class_names, again.labels) == (probes.class_names, probes.labels)
+
+
+def test_classes_txt_names_the_classes_of_labels_csv(tmp_path: Path) -> None:
+    table = ("labels.csv", b"file,label\n0.png,2\n")
+    probes = _open(zip_of(tmp_path / "a.zip", [("0.png", png(IMAGES[0])), table, CLASSES]))
+    assert probes.class_names == ("zebra", "ant", "cat")
+    assert probes.labels == (2,)
+    assert probes.names == ("0.png",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "classes.txt names 0 classes"),
+        (b"\xff\xfe", "classes.txt is not text in UTF-8"),
+        (b"ant\n\nzebra\n", "line 2 of classes.txt is empty"),
+        (b"ant\n", "the folder 'zebra' is not in classes.txt"),
+        (b"ant\nzebra\nzebra\n", "the folder 'zebra' is twice in classes.txt"),
+    ],
+)
+def test_classes_that_cannot_be_used_say_why(tmp_path: Path, text: bytes, reason: str) -> None:
+    members = [(f"{name}/0.png", png(IMAGES[0])) for name in ("ant", "zebra")]
+    with pytest.raises(HoldfastError) as raised:
+        _open(zip_of(tmp_path / "a.zip", [*members, ("classes.txt", text)]))
+    assert raised.value.code == "invalid_labels"
+    assert reason in raised.value.sentence
+
+
+def test_classes_txt_inside_a_class_is_refused(tmp_path: Path) -> None:
+    members = [("ant/0.png", png(IMAGES[0])), ("ant/classes.txt", b"x"), ("b/0.png", b"")]
+    with pytest.raises(HoldfastError, match="unsupported_file"):
+        _open(zip_of(tmp_path / "a.zip", members))
+
+
+def test_the_names_of_the_model_stand_in_for_missing_ones(tmp_path: Path) -> None:
+    plain = _open(flat(tmp_path / "a.zip", IMAGES, [0, 1, 2, 3]))
+    given = named(plain, ("a", "b"))
+    assert given.class_names == ("a", "b")
+    assert (given.names, given.labels, given.groups) == (plain.names, plain.labels, plain.groups)
+    assert content_digest(given) == content_digest(plain)
+    folders = _open(class_folders(tmp_path / "b.zip", {"cat": IMAGES}))
+    assert named(folders, ("a",)).class_names == ("cat",)
 
 
 def test_a_flat_archive_without_labels_is_unlabelled(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 
+import odd_toys
 import toys
 from holdfast.errors import HoldfastError
 from holdfast.runtimes.onnx_model import open_onnx
@@ -64,6 +65,55 @@ def test_uint8_models_get_rounded_and_clipped_pixels() -> None:
     assert np.abs(_ours(data, views) - _alone(data, by_hand)).max() < 1e-6
 
 
+def test_int8_models_get_rounded_and_clipped_pixels_minus_128() -> None:
+    data = toys.linear(size=(8, 12), dtype="int8")
+    views = BATCH * 300 - 20
+    by_hand = np.minimum(np.maximum(np.floor(views + 0.5), 0), 255) - 128
+    assert by_hand.min() == -128
+    assert by_hand.max() == 127
+    assert np.abs(_ours(data, views) - _alone(data, by_hand.astype(np.int8))).max() < 1e-6
+    as_uint8 = _ours(toys.linear(size=(8, 12), dtype="uint8"), views)
+    assert np.abs(_ours(data, views) - as_uint8).max() < 1e-6
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_flat_models_get_the_channels_one_after_the_other(channels: int) -> None:
+    batch = np.random.default_rng(3).random((5, channels, 8, 8), dtype=np.float32)
+    plain = _ours(toys.linear(channels=channels), batch)
+    assert np.array_equal(_ours(toys.linear(channels=channels, flat=True), batch), plain)
+
+
+@pytest.mark.parametrize("shape", [[1, "n"], ["n", 1], ["n"]])
+def test_labels_are_read_whatever_axes_they_have(shape: list[toys.Side]) -> None:
+    batch = np.random.default_rng(4).random((5, 1, 8, 8), dtype=np.float32)
+    nodes = [
+        toys.node("Flatten", ["image"], "flat"),
+        toys.node("ArgMax", ["flat"], "label", axis=1, keepdims=0),
+        toys.node("Reshape", ["label", "to"], "shaped"),
+    ]
+    to = toys.tensor("to", [-1 if side == "n" else side for side in shape], "int64")
+    image, label = toys.value("image", ["n", 1, 8, 8]), toys.value("shaped", ["n"], "int64")
+    labels = _ours(toys.model(nodes, [image], [label], [to]), batch)
+    assert labels.shape == (5, 1)
+    assert labels[:, 0].tolist() == batch.reshape(5, -1).argmax(axis=1).tolist()
+
+
+def test_a_table_of_names_and_scores_gives_its_scores() -> None:
+    batch = np.random.default_rng(5).random((3, 1, 8, 8), dtype=np.float32)
+    flat = batch.reshape(3, 64).astype(float)
+    expected = np.exp(flat) / np.exp(flat).sum(axis=1, keepdims=True)
+    for label in (True, False):
+        scores = _ours(odd_toys.zip_map([f"c{n}" for n in range(64)], label=label), batch)
+        assert np.abs(scores - expected).max() < 1e-6
+
+
+def test_one_number_per_image_is_one_score() -> None:
+    batch = np.random.default_rng(6).random((5, 1, 8, 8), dtype=np.float32)
+    scores = _ours(odd_toys.one_score(), batch)
+    assert scores.shape == (5, 1)
+    assert np.abs(scores[:, 0] - (batch.mean(axis=(1, 2, 3)) - 0.5)).max() < 1e-6
+
+
 @pytest.mark.parametrize("tail", [(1,), (1, 1)])
 def test_scores_of_shape_1000_1_1_are_scores(tail: tuple[int, ...]) -> None:
     data = toys.linear(size=(8, 12), classes=1000, tail=tail, batch=1)
@@ -93,6 +143,17 @@ def test_one_number_per_image_is_one_score() -> None:
     found = _ours(toys.model(nodes, [image], [scores]), batch)
     assert found.shape == (3, 1)
     assert found == pytest.approx(batch.mean(axis=(2, 3)))
+
+
+def test_negative_whole_numbers_are_no_labels() -> None:
+    nodes = [
+        toys.node("ReduceSum", ["image", "axes"], "sum", keepdims=0),
+        toys.node("Neg", ["sum"], "minus"),
+        toys.node("Cast", ["minus"], "label", to=7),
+    ]
+    image, label = toys.value("image", ["n", 1, 8, 8]), toys.value("label", ["n"], "int64")
+    axes = toys.tensor("axes", [1, 2, 3], "int64")
+    assert _refusal(toys.model(nodes, [image], [label], [axes])) == "unsupported_output"
 
 
 def test_an_answer_for_another_number_of_images_is_refused() -> None:

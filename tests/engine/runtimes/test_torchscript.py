@@ -175,6 +175,45 @@ def test_every_torchscript_of_the_corpus_has_its_code_in_the_locked_child(
     assert wrong == []
 
 
+class _DiesOfTwo(nn.Module):
+    """Reads far behind its memory as soon as there are two images, or with the first one."""
+
+    def __init__(self, images: int) -> None:
+        super().__init__()
+        self.images = images
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        if batch.shape[0] >= self.images:
+            lengths = torch.full([1], 1 << 40, dtype=torch.int64)
+            wild = torch.segment_reduce(batch.flatten(), "sum", lengths=lengths, unsafe=True)
+            return wild.expand(batch.shape[0], 3)
+        return batch.mean(dim=(2, 3))
+
+
+def test_a_model_that_dies_of_a_batch_is_audited_image_by_image(tmp_path: Path) -> None:
+    probes = flat(tmp_path / "p.zip", noise(6, 8, 8, 3))
+    path = tmp_path / "m.pt"
+    path.write_bytes(nets.script(_DiesOfTwo(2)))
+    stages: list[str] = []
+    output = run(
+        path,
+        probes,
+        plan_of(crop=8, shifts_px=[[1, 0]]),
+        on_progress=lambda progress: stages.append(progress.stage),
+    )
+    assert list(dict.fromkeys(stages)) == ["loading", "probing", "measuring", "writing"]
+    assert (output.result.model.batch, output.result.model.batching) == (1, "crashes")
+    assert "batch_crashes" in [finding.id for finding in output.result.findings]
+    assert output.result.probes.n_used == 6
+
+
+def test_a_model_that_dies_of_one_image_has_crashed(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    path.write_bytes(nets.script(_DiesOfTwo(1)))
+    with pytest.raises(HoldfastError, match="model_crashed"):
+        run(path, flat(tmp_path / "p.zip", noise(6, 8, 8, 3)), plan_of(crop=8))
+
+
 # file, images, plan, lowest and highest accuracy
 REAL: list[tuple[str, str, dict[str, Any], float, float]] = [
     ("cifar10_resnet20_traced.pt", "cifar10_500", {"preset": "imagenet"}, 0.78, 0.83),

@@ -201,7 +201,6 @@ def test_progress_counts_the_views_and_never_goes_back(probes: Path) -> None:
         (toys.rank2_input(), "unsupported_input"),
         (toys.nan_output(), "nonfinite_output"),
         (toys.random_operator(), "nondeterministic"),
-        (toys.int_labels_only(), "unsupported_output"),
         (toys.map_output(), "unsupported_output"),
         (toys.mean_pixel(size=("h", "w")), "input_size_needed"),
     ],
