@@ -40,7 +40,7 @@ def render_badge_svg(result: AuditResult, verdict: Verdict | None, *, name: str 
     decision = verdict.decision if verdict else None
     message = decision or _NONE
     left, right = _width_px(_LABEL), _width_px(message)
-    title = f"{_plain(subject(result, name))}: {message}"
+    title = f"{escape(subject(result, name))}: {message}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT_PX}" '
         f'role="img" aria-label="{_LABEL}: {message}">\n'
@@ -74,7 +74,3 @@ def _word(words: str, middle_px: float, width_px: int) -> str:
     """A word that is as wide as planned in whatever font the reader has."""
     length = width_px - 2 * _PAD_PX
     return f'<text x="{middle_px:g}" y="14" textLength="{length}">{words}</text>'
-
-
-def _plain(foreign: str) -> str:
-    return escape(foreign.translate({0xFFFE: None, 0xFFFF: None}))

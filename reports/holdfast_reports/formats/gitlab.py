@@ -9,10 +9,12 @@ from typing import Final
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.formats.issues import Severity, fingerprints, issues, subject
+from holdfast_reports.words import text
 
 __all__ = ["render_code_quality"]
 
 _SEVERITY: Final[dict[Severity, str]] = {"error": "critical", "warning": "minor", "note": "info"}
+_PATH_CUT: Final = 400
 
 
 def render_code_quality(
@@ -28,15 +30,15 @@ def render_code_quality(
             model when left out.
     """
     found, called = issues(result, verdict), subject(result, name)
-    file = path or called
+    prints = fingerprints(found, name=name, path=path)
     report = [
         {
             "description": f"{called}, {issue.title}: {issue.message} {issue.hint}".rstrip(),
             "check_name": issue.rule,
             "fingerprint": fingerprint,
             "severity": _SEVERITY[issue.severity],
-            "location": {"path": file, "lines": {"begin": 1}},
+            "location": {"path": text(path, _PATH_CUT) or called, "lines": {"begin": 1}},
         }
-        for issue, fingerprint in zip(found, fingerprints(found, file), strict=True)
+        for issue, fingerprint in zip(found, prints, strict=True)
     ]
     return json.dumps(report, indent=2, ensure_ascii=False) + "\n"

@@ -120,15 +120,20 @@ def _of_judgement(judgement: Judgement, severity: Severity) -> Issue:
     )
 
 
-def fingerprints(found: tuple[Issue, ...], path: str) -> tuple[str, ...]:
-    """One SHA-256 per issue, the same in every run as long as the same rule breaks at `path`.
+def fingerprints(found: tuple[Issue, ...], *, name: str, path: str) -> tuple[str, ...]:
+    """One SHA-256 per issue, the same in every run as long as one rule breaks for one model.
 
     Numbers are left out: they change from run to run. A rule that appears again is counted.
+
+    Args:
+        found: what `issues` gave.
+        name: what people call the model, empty when they do not.
+        path: the file that the issues are shown at.
     """
     seen: Counter[str] = Counter()
     made = []
     for issue in found:
-        key = "\0".join(("holdfast", issue.rule, path, str(seen[issue.rule])))
+        key = "\0".join((issue.rule, text(name), text(path, 400), str(seen[issue.rule])))
         seen[issue.rule] += 1
         made.append(hashlib.sha256(key.encode()).hexdigest())
     return tuple(made)

@@ -5,7 +5,7 @@ from typing import Final
 
 from holdfast.records.policy import Decision, Judgement, Level, Verdict
 from holdfast.records.result import AuditResult, Example
-from holdfast_reports.formats.issues import issues, judged, subject
+from holdfast_reports.formats.issues import Issue, issues, judged, subject
 from holdfast_reports.parts.banner import STATUS, WORD, banner
 from holdfast_reports.parts.bars import limit_words
 from holdfast_reports.parts.examples import examples
@@ -28,7 +28,7 @@ _MOST_ISSUES: Final = 10
 _MOST_IMAGES: Final = 6
 _CUT: Final = 300
 _ORDER: Final = [Decision.failed, Decision.inconclusive, Decision.passed]
-# Every other ASCII sign can mean something in Markdown or HTML; `www.` alone makes a link of a text.
+# Every other ASCII sign can mean something in Markdown or HTML; `www.` makes a link of a text.
 _MARKUP: Final = re.compile(
     r"[^a-zA-Z0-9 .,;:_/()%+=\x80-\U0010ffff-]|:(?! )|\b_|_\b|(?<=www)\.", re.IGNORECASE
 )
@@ -101,13 +101,15 @@ def _issues(result: AuditResult) -> str:
     found = issues(result, None)
     if not found:
         return ""
-    lines = [
-        f"- **{issue.severity}** {_code(issue.rule)}: {_plain(f'{issue.message} {issue.hint}'.rstrip())}"
-        for issue in found[:_MOST_ISSUES]
-    ]
+    lines = [_issue(issue) for issue in found[:_MOST_ISSUES]]
     more = len(found) - _MOST_ISSUES
     lines += [f"- {more} more in the report"] if more > 0 else []
     return "\n".join(["### Findings", "", *lines])
+
+
+def _issue(issue: Issue) -> str:
+    said = f"{issue.message} {issue.hint}".rstrip()
+    return f"- **{issue.severity}** {_code(issue.rule)}: {_plain(said)}"
 
 
 def _images(result: AuditResult) -> str:

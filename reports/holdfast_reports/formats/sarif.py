@@ -39,7 +39,7 @@ def render_sarif(
     rules = _rules(found, verdict)
     places = {rule["id"]: index for index, rule in enumerate(rules)}
     called, origin = subject(result, name), result.provenance
-    file = path or called
+    file, prints = path or called, fingerprints(found, name=name, path=path)
     run = {
         "tool": {
             "driver": {
@@ -52,8 +52,8 @@ def render_sarif(
         "columnKind": "utf16CodeUnits",
         "invocations": [{"executionSuccessful": True, **_started(origin.started_at)}],
         "results": [
-            _result(issue, places[issue.rule], file, print_)
-            for issue, print_ in zip(found, fingerprints(found, file), strict=True)
+            _result(issue, places[issue.rule], file, fingerprint)
+            for issue, fingerprint in zip(found, prints, strict=True)
         ],
         "properties": {
             "model": called,
@@ -85,9 +85,9 @@ def _rule(rule: str, hint: str) -> dict[str, Any]:
         tags = ["robustness", rule.partition(".")[0]]
     return {
         "id": rule,
-        "shortDescription": {"text": words},
-        "fullDescription": {"text": full},
-        "help": {"text": guide},
+        "shortDescription": {"text": _unlinked(words)},
+        "fullDescription": {"text": _unlinked(full)},
+        "help": {"text": _unlinked(guide)},
         "properties": {"tags": tags},
     }
 
@@ -98,7 +98,7 @@ def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, 
         "ruleId": issue.rule,
         "ruleIndex": index,
         "level": issue.severity,
-        "message": {"text": message},
+        "message": {"text": _unlinked(message)},
         "locations": [
             {
                 "physicalLocation": {
@@ -113,6 +113,11 @@ def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, 
         fields = {"decision", "level", "value", "low", "high", "min", "max", "n_images"}
         made["properties"] = issue.judgement.model_dump(mode="json", include=fields)
     return made
+
+
+def _unlinked(words: str) -> str:
+    """Text that embeds no link (SARIF 2.1.0, 3.11.6: `[text](target)`)."""
+    return words.replace("](", "] (")
 
 
 def _uri(path: str) -> str:
