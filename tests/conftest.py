@@ -9,6 +9,8 @@ import pytest
 
 for _name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
     del os.environ[_name]
+for _name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
+    os.environ.pop(_name, None)  # commands under test must not write into the summary of our own CI
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import servers  # noqa: E402 - after the environment is clean

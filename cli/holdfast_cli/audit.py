@@ -1,6 +1,7 @@
 """`holdfast audit`: the main job, here or on a service."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,7 +48,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
 
     Without --server it runs on this machine, in a locked child process.
     """
-    from holdfast_cli.order import PlanOptions, find_config, make_order
+    from holdfast_cli.order import PlanOptions, find_config, make_order, place_of
     from holdfast_cli.outputs import check_outputs
 
     outputs = output or []
@@ -62,7 +63,8 @@ def audit(  # noqa: PLR0913 - these are the options of the command
         inconclusive=inconclusive,
         fail_on=fail_on,
     )
-    finish = partial(_finish, order.name, outputs, soft_fail)
+    named = (order.name, place_of(config, order.model))
+    finish = partial(_finish, named, outputs, soft_fail)
     if server is None:
         code = finish(_here(order, outputs, sandbox, threads))
     else:
@@ -73,11 +75,10 @@ def audit(  # noqa: PLR0913 - these are the options of the command
 def _here(
     order: "Order", outputs: Sequence[Path], sandbox: opt.SandboxLevel, threads: int | None
 ) -> "Outcome":
-    from holdfast_cli.local import audit_here, child_limits, need
+    from holdfast_cli.local import audit_here, child_limits, need, need_for
 
     need("audit")
-    if any(path.suffix.lower() == ".html" for path in outputs):
-        need("report")
+    need_for(outputs)
     return audit_here(order, sandbox.value, child_limits(threads))
 
 
@@ -98,12 +99,21 @@ def _there(
         return finish(audit_there(client, order, Place(*place), timeout_s))
 
 
-def _finish(name: str, outputs: Sequence[Path], soft_fail: bool, outcome: "Outcome") -> int:  # noqa: FBT001 - bound by partial
+def _finish(
+    named: tuple[str, str],
+    outputs: Sequence[Path],
+    soft_fail: bool,  # noqa: FBT001 - bound by partial
+    outcome: "Outcome",
+) -> int:
     from holdfast_cli import screen
+    from holdfast_cli.actions import tell_actions
     from holdfast_cli.gates import exit_code
     from holdfast_cli.outputs import write_outputs
 
+    name, place = named
+    outcome = replace(outcome, name=name, place=place)
     screen.show_result(name, outcome.result)
     screen.show_verdict(name, outcome.verdict)
+    tell_actions(outcome)
     screen.show_written(write_outputs(outputs, outcome))
     return exit_code(outcome.verdict, soft_fail=soft_fail)

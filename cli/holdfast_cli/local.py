@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +17,10 @@ from holdfast.sandbox.parent import SandboxMode, inspect_model, run_audit
 from holdfast.sandbox.selftest import selftest
 from holdfast_cli.gates import decided
 from holdfast_cli.order import Order
-from holdfast_cli.outputs import Outcome, render
+from holdfast_cli.outputs import Outcome, render, suffix_of
 from holdfast_cli.progress import progress
 
-__all__ = ["NEEDS", "absent", "audit_here", "card_of", "child_limits", "need"]
+__all__ = ["NEEDS", "absent", "audit_here", "card_of", "child_limits", "need", "need_for"]
 
 NEEDS: Final = {
     "audit": ("numpy", "onnx", "onnxruntime", "cv2", "PIL", "pyarrow", "scipy"),
@@ -42,6 +43,16 @@ def need(*extras: str) -> None:
     for extra in extras:
         if absent(extra):
             raise HoldfastError("missing_extra", extra=extra)
+
+
+def need_for(outputs: Sequence[Path]) -> None:
+    """Refuse outputs whose extra is missing; only the report draws.
+
+    Raises:
+        HoldfastError: `missing_extra`.
+    """
+    if any(suffix_of(path) == ".html" for path in outputs):
+        need("report")
 
 
 def child_limits(threads: int | None) -> ChildLimits:

@@ -184,7 +184,9 @@ Outputs = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="Write this file: .html or .json; may be given again.",
+        help="Write this file; may be given again. Its suffix decides: .html, .json, .xml (JUnit), "
+        ".sarif, .md, .csv (cells), .svg (badge), .badge.json (shields.io), .codequality.json "
+        "(GitLab).",
         show_default=False,
     ),
 ]

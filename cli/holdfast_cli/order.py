@@ -1,5 +1,6 @@
 """What one `holdfast audit` asks for, after configuration and options were put together."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from holdfast_cli.config import DEFAULT_NAME, Config, read_config
 from holdfast_cli.gates import with_options
 from holdfast_cli.options import FailOn, Inconclusive, InputPreset
 
-__all__ = ["Order", "PlanOptions", "find_config", "make_order"]
+__all__ = ["Order", "PlanOptions", "config_path", "find_config", "make_order", "place_of"]
 
 
 @final
@@ -50,12 +51,30 @@ class Order:
 
 def find_config(path: Path | None) -> Config:
     """The configuration that is named, else `holdfast.yaml` of this folder, else the defaults."""
+    found = config_path(path)
+    if found is None:
+        return Config()
     if path is None:
-        path = Path(DEFAULT_NAME)
-        if not path.is_file():
-            return Config()
-        typer.echo(f"using {path}", err=True)
-    return read_config(path)
+        typer.echo(f"using {found}", err=True)
+    return read_config(found)
+
+
+def config_path(path: Path | None) -> Path | None:
+    """The file that `find_config` reads, None when it reads none."""
+    if path is None and Path(DEFAULT_NAME).is_file():
+        return Path(DEFAULT_NAME)
+    return path
+
+
+def place_of(config: Path | None, other: Path) -> str:
+    """Where problems are shown: the configuration, which holds the limits, else the other file.
+
+    The path is relative to the working folder, with slashes. A file outside has its name only: no
+    report tells the folders of a machine.
+    """
+    path = Path(os.path.normpath((config_path(config) or other).absolute()))  # links stay links
+    inside = path.is_relative_to(Path.cwd())
+    return path.relative_to(Path.cwd()).as_posix() if inside else path.name
 
 
 def make_order(

@@ -35,9 +35,10 @@ _LOG_MILLION: Final = math.log(1e6)
 _EPSILON: Final = 1e-9  # 100 * 0.29 is 28.999999999999996
 TIMES: Final = "\N{MULTIPLICATION SIGN}"
 # What `clean` leaves: it serves terminals and logs, where these are only odd. In a page that people
-# forward a mark that turns or splits words without being seen has no business.
+# forward a mark that turns or splits words without being seen has no business. The last two code
+# points of the first plane are no characters to XML (1.0, section 2.2).
 _UNSEEN: Final = re.compile(
-    "[\u061c\u115f\u200b\u2028\u2029\u2060-\u2064\ufeff\U000e0000-\U000e007f]"
+    "[\u061c\u115f\u200b\u2028\u2029\u2060-\u2064\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
 

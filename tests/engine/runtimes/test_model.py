@@ -136,15 +136,6 @@ def test_a_map_is_no_list_of_scores() -> None:
     assert _refusal(toys.map_output()) == "unsupported_output"
 
 
-def test_one_number_per_image_is_one_score() -> None:
-    nodes = [toys.node("GlobalAveragePool", ["image"], "scores")]
-    image, scores = toys.value("image", ["n", 1, 8, 8]), toys.value("scores", None)
-    batch = np.random.default_rng(0).random((3, 1, 8, 8)).astype(np.float32)
-    found = _ours(toys.model(nodes, [image], [scores]), batch)
-    assert found.shape == (3, 1)
-    assert found == pytest.approx(batch.mean(axis=(2, 3)))
-
-
 def test_negative_whole_numbers_are_no_labels() -> None:
     nodes = [
         toys.node("ReduceSum", ["image", "axes"], "sum", keepdims=0),

@@ -1,0 +1,76 @@
+"""The verdict as a badge: a drawing of our own, and what shields.io needs to draw one."""
+
+import json
+from typing import Final
+from xml.sax.saxutils import escape
+
+from holdfast.records.policy import Decision, Verdict
+from holdfast.records.result import AuditResult
+from holdfast_reports.formats.issues import subject
+
+__all__ = ["render_badge_json", "render_badge_svg"]
+
+_LABEL: Final = "holdfast"
+_NONE: Final = "not judged"
+_COLOURS: Final = {  # white on each has a contrast of at least 4.5 (WCAG 2.2, 1.4.3)
+    Decision.passed: "#1a7f37",
+    Decision.failed: "#c62828",
+    Decision.inconclusive: "#8a5a00",
+    None: "#57606a",
+}
+_NAMED: Final = {
+    Decision.passed: "brightgreen",
+    Decision.failed: "red",
+    Decision.inconclusive: "orange",
+    None: "lightgrey",
+}
+_LETTER_PX: Final = 6.6
+_PAD_PX: Final = 6
+_HEIGHT_PX: Final = 20
+
+
+def render_badge_svg(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> str:
+    """A badge that needs no font, script or network of the page it stands on.
+
+    Args:
+        result: what was seen.
+        verdict: what was decided, None for an audit without a policy.
+        name: what people call the model, for the title; may be hostile.
+    """
+    decision = verdict.decision if verdict else None
+    message = decision or _NONE
+    left, right = _width_px(_LABEL), _width_px(message)
+    title = f"{escape(subject(result, name))}: {message}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="{_HEIGHT_PX}" '
+        f'role="img" aria-label="{_LABEL}: {message}">\n'
+        f"<title>{title}</title>\n"
+        f'<rect width="{left + right}" height="{_HEIGHT_PX}" rx="3" fill="#3d444d"/>\n'
+        f'<path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z" '
+        f'fill="{_COLOURS[decision]}"/>\n'
+        f'<g fill="#fff" text-anchor="middle" font-family="Verdana,DejaVu Sans,sans-serif" '
+        f'font-size="11">\n{_word(_LABEL, left / 2, left)}\n'
+        f"{_word(message, left + right / 2, right)}\n</g>\n</svg>\n"
+    )
+
+
+def render_badge_json(verdict: Verdict | None) -> str:
+    """The endpoint form of shields.io, version 1; an undecided gate is no error of the badge."""
+    decision = verdict.decision if verdict else None
+    badge = {
+        "schemaVersion": 1,
+        "label": _LABEL,
+        "message": decision or _NONE,
+        "color": _NAMED[decision],
+    }
+    return json.dumps(badge) + "\n"
+
+
+def _width_px(words: str) -> int:
+    return round(_LETTER_PX * len(words)) + 2 * _PAD_PX
+
+
+def _word(words: str, middle_px: float, width_px: int) -> str:
+    """A word that is as wide as planned in whatever font the reader has."""
+    length = width_px - 2 * _PAD_PX
+    return f'<text x="{middle_px:g}" y="14" textLength="{length}">{words}</text>'

@@ -1,0 +1,136 @@
+"""SARIF 2.1.0: problems as code-scanning alerts. The rules come from the catalogue.
+
+Source: OASIS, Static Analysis Results Interchange Format 2.1.0, errata 01.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from holdfast.catalogue import find
+from holdfast.records.policy import Verdict
+from holdfast.records.result import AuditResult
+from holdfast_reports.formats.issues import Issue, fingerprints, issues, judged, subject
+from holdfast_reports.parts.assertions import assertion_title
+from holdfast_reports.words import text
+
+__all__ = ["SCHEMA_URI", "render_sarif"]
+
+SCHEMA_URI: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def render_sarif(
+    result: AuditResult, verdict: Verdict | None, *, name: str = "", path: str = ""
+) -> str:
+    """The problems of one audit as one SARIF run.
+
+    Levels: `error` keeps the gate from passing, `warning` does not, `note` is undecided and of
+    level warn. What is undecided is no `kind: open`, because code scanning hides all but `fail`.
+
+    Args:
+        result: what was seen.
+        verdict: what was decided; None leaves the findings only.
+        name: what people call the model; may be hostile.
+        path: the file that an alert points to, relative to the root of the repository; the name
+            of the model when left out.
+    """
+    found = issues(result, verdict)
+    rules = _rules(found, verdict)
+    places = {rule["id"]: index for index, rule in enumerate(rules)}
+    called, origin = subject(result, name), result.provenance
+    file, prints = path or called, fingerprints(found, name=name, path=path)
+    run = {
+        "tool": {
+            "driver": {
+                "name": "Holdfast",
+                "version": text(origin.engine_version),
+                "rules": rules,
+            }
+        },
+        "automationDetails": {"id": f"holdfast/{_uri(called)}/"},
+        "columnKind": "utf16CodeUnits",
+        "invocations": [{"executionSuccessful": True, **_started(origin.started_at)}],
+        "results": [
+            _result(issue, places[issue.rule], file, fingerprint)
+            for issue, fingerprint in zip(found, prints, strict=True)
+        ],
+        "properties": {
+            "model": called,
+            "modelSha256": origin.model_sha256,
+            "planDigest": origin.plan_digest,
+            "decision": verdict.decision if verdict else "none",
+        },
+    }
+    log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rules(found: tuple[Issue, ...], verdict: Verdict | None) -> list[dict[str, Any]]:
+    """A rule for every assertion of the policy and every finding, by id."""
+    hints = {issue.rule: issue.hint for issue in reversed(found)}
+    ids = {text(judgement.id) for judgement in judged(verdict)} | hints.keys()
+    return [_rule(rule, hints.get(rule, "")) for rule in sorted(ids)]
+
+
+def _rule(rule: str, hint: str) -> dict[str, Any]:
+    entry, words = find(rule), assertion_title(rule)
+    if entry is None:
+        full = f"The audit found: {words}."
+        guide = hint or "The result of the audit says more."
+        tags = ["robustness", "finding"]
+    else:
+        full = f"{entry.question} {entry.method}"
+        guide = f"{entry.read} {entry.better.capitalize()} is better. Source: {entry.source}."
+        tags = ["robustness", rule.partition(".")[0]]
+    return {
+        "id": rule,
+        "shortDescription": {"text": _unlinked(words)},
+        "fullDescription": {"text": _unlinked(full)},
+        "help": {"text": _unlinked(guide)},
+        "properties": {"tags": tags},
+    }
+
+
+def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, Any]:
+    message = f"{issue.title}: {issue.message} {issue.hint}".rstrip()
+    made: dict[str, Any] = {
+        "ruleId": issue.rule,
+        "ruleIndex": index,
+        "level": issue.severity,
+        "message": {"text": _unlinked(message)},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(path), "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": 1},
+                }
+            }
+        ],
+        "partialFingerprints": {"holdfastRule/v1": fingerprint},
+    }
+    if issue.judgement:
+        fields = {"decision", "level", "value", "low", "high", "min", "max", "n_images"}
+        made["properties"] = issue.judgement.model_dump(mode="json", include=fields)
+    return made
+
+
+def _unlinked(words: str) -> str:
+    """Text that embeds no link (SARIF 2.1.0, 3.11.6: `[text](target)`)."""
+    return words.replace("](", "] (")
+
+
+def _uri(path: str) -> str:
+    """A relative URI; everything that could end or restart one is encoded."""
+    return quote(path, safe="/", errors="replace")
+
+
+def _started(started_at: str) -> dict[str, str]:
+    """The start in UTC; a date without a zone, or no date at all, is left out."""
+    try:
+        started = datetime.fromisoformat(started_at)
+    except ValueError:
+        return {}
+    if started.tzinfo is None:
+        return {}
+    return {"startTimeUtc": f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
