@@ -69,6 +69,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "invalid_result",
         "invalid_safetensors",
         "invalid_samples",
+        "not_comparable",
         "invalid_state_dict",
         "ir_version",
         "labels_mismatch",

@@ -42,7 +42,8 @@ _WHY_NOT = {
     "drift": "the model gives labels without probabilities",
     "logit_drift": "the scores are the same for every class, or there are none",
     "flip_probability": "the list holds no sweep with equal steps through the unmoved image",
-    "excess_flip_rate": "no controls ran: this family has none, or the plan turns them off",
+    "excess_flip_rate": "no controls ran: this family has none, the plan turns them off, or "
+    "nothing leaned to failing",
     "accuracy": _NO_LABELS,
     "accuracy_drop": _NO_LABELS,
     "robust_accuracy": _NO_LABELS,

@@ -5,6 +5,7 @@ worst of several cells, for example) stays undecided here, so the audit goes on 
 and the interval decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,7 @@ from holdfast.audit.per_image import FORMS, Form, PerImage
 from holdfast.audit.tally import Tally
 from holdfast.records.base import digest
 from holdfast.records.detail import SequentialEvidence, SequentialTest
-from holdfast.records.policy import Assertion, GatePolicy, Level
+from holdfast.records.policy import GatePolicy, Level
 from holdfast.stats import EProcess
 
 __all__ = ["Stopping", "replay"]
@@ -81,24 +82,6 @@ class Stopping:
             for side, limit in _limits(assertion.min, assertion.max)
         ]
 
-    @classmethod
-    def again(cls, evidence: SequentialEvidence, confidence: float) -> "Stopping":
-        """The same tests from the start, to compute reported evidence once more.
-
-        Raises:
-            ValueError: the limits of the evidence are not those of a policy.
-        """
-        limits: dict[str, dict[Side, float]] = {}
-        for test in evidence.tests:
-            limits.setdefault(test.id, {})[test.side] = test.limit
-        assertions = [
-            Assertion(id=name, level=Level.error, min=sides.get("min"), max=sides.get("max"))
-            for name, sides in limits.items()
-        ]
-        found = cls(GatePolicy(assertions=tuple(assertions)), confidence)
-        found._digest = evidence.policy_digest
-        return found
-
     def take(self, n: int, numbers: dict[str, PerImage]) -> None:
         """Look at n more images and their numbers by measurement."""
         self._n += n
@@ -119,24 +102,38 @@ class Stopping:
 
     def evidence(self, n_planned: int) -> SequentialEvidence:
         """What stands in the result."""
-        return SequentialEvidence(
+        nothing = SequentialEvidence(
             alpha=self._alpha,
             policy_digest=self._digest,
-            stopped=self.decided and self._n < n_planned,
+            stopped=False,
             n_planned=n_planned,
-            n_images=self._n,
-            tests=tuple(test.record() for test in self._tests),
+            n_images=0,
+            tests=(),
         )
+        return _evidence(self._tests, nothing, self._n)
 
 
-def replay(evidence: SequentialEvidence, tally: Tally) -> tuple[SequentialTest, ...]:
+def replay(evidence: SequentialEvidence, tally: Tally) -> SequentialEvidence:
     """The same tests, made again from the images' numbers."""
     tests = [_test(told.id, told.side, told.limit, evidence.alpha) for told in evidence.tests]
     for test in tests:
         numbers = tally.numbers(test.id)
         if numbers is not None:
             test.take(numbers.values)
-    return tuple(test.record() for test in tests)
+    return _evidence(tests, evidence, tally.n_images)
+
+
+def _evidence(
+    tests: Sequence[_Test], about: SequentialEvidence, n_images: int
+) -> SequentialEvidence:
+    decided = n_images >= _MIN_IMAGES and all(test.decision for test in tests)
+    return about.model_copy(
+        update={
+            "stopped": decided and n_images < about.n_planned,
+            "n_images": n_images,
+            "tests": tuple(test.record() for test in tests),
+        }
+    )
 
 
 def _limits(minimum: float | None, maximum: float | None) -> list[tuple[Side, float]]:

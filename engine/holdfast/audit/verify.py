@@ -11,8 +11,10 @@ from holdfast.audit.estimating import Estimator
 from holdfast.audit.measuring import cell_records, measurements
 from holdfast.audit.reading import read_samples
 from holdfast.audit.stopping import replay
+from holdfast.audit.tally import Tally
 from holdfast.errors import HoldfastError
 from holdfast.records.base import Record
+from holdfast.records.detail import SequentialEvidence
 from holdfast.records.job import Difference, Verification
 from holdfast.records.result import AuditResult
 
@@ -48,11 +50,7 @@ def verify(claim: bytes, samples: BinaryIO) -> Verification:
         ("cell", result.cells, cell_records(tally, estimator)),
         ("curve", result.curves, curves(tally, estimator)),
         ("group", result.groups, groups(tally, estimator, names)),
-        (
-            "test",
-            result.sequential.tests if result.sequential else (),
-            replay(result.sequential, tally) if result.sequential else (),
-        ),
+        ("evidence", _parts(result.sequential), _parts(_again(result.sequential, tally))),
     ):
         differences += _compared(kind, reported, recomputed)
     return Verification(
@@ -75,6 +73,15 @@ def _files(result: AuditResult, samples: BinaryIO) -> Iterator[Difference]:
             reported=result.samples.sha256,
             recomputed=state.hexdigest(),
         )
+
+
+def _again(told: SequentialEvidence | None, tally: Tally) -> SequentialEvidence | None:
+    return None if told is None else replay(told, tally)
+
+
+def _parts(told: SequentialEvidence | None) -> tuple[Record, ...]:
+    """The tests, and what stands around them."""
+    return () if told is None else (*told.tests, told.model_copy(update={"tests": ()}))
 
 
 def _compared(
