@@ -155,6 +155,7 @@ def test_the_job_for_gitlab(repo: Path, tmp_path: Path, shell: list[str]) -> Non
     assert code == 0
     [call] = calls
     assert call[:6] == ["holdfast", "audit", "--config", "holdfast.yaml", "--limit", "10"]
+    assert job["artifacts"]["reports"].keys() == {"junit", "codequality"}
     written = set(call[call.index("-o") + 1 :: 2])
     assert set(job["artifacts"]["reports"].values()) <= written
     assert {Path(name).parent.name for name in written} == {"holdfast-out"}
