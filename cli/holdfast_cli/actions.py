@@ -10,12 +10,14 @@ from typing import Final
 
 import typer
 
-from holdfast_cli.outputs import Outcome
+from holdfast_cli.formats import Outcome
 
 __all__ = ["MAX_SUMMARY_BYTES", "tell_actions"]
 
 MAX_SUMMARY_BYTES: Final = 1_000_000
 """The runner throws a whole summary away above 1 MiB per step; several may share the step."""
+
+_VARIABLES: Final = ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITHUB_ACTIONS")
 
 
 def tell_actions(outcome: Outcome, environ: Mapping[str, str] = os.environ) -> None:
@@ -25,6 +27,8 @@ def tell_actions(outcome: Outcome, environ: Mapping[str, str] = os.environ) -> N
     GITHUB_ACTIONS. A file that cannot be written costs its part and a line on stderr, never the
     exit code of the gate.
     """
+    if not any(environ.get(name) for name in _VARIABLES):
+        return
     from holdfast_reports.formats.github import render_annotations
     from holdfast_reports.formats.markdown import render_markdown
 

@@ -12,8 +12,8 @@ from holdfast_cli import options as opt
 from holdfast_cli.exits import EXIT
 
 if TYPE_CHECKING:  # these load the records; `holdfast --help` has to stay quick
+    from holdfast_cli.formats import Outcome
     from holdfast_cli.order import Order
-    from holdfast_cli.outputs import Outcome
 
 __all__ = ["audit"]
 

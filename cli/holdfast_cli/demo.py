@@ -22,8 +22,9 @@ from holdfast.errors import HoldfastError
 from holdfast_cli import bound
 from holdfast_cli.client import Client
 from holdfast_cli.config import read_config
+from holdfast_cli.formats import Outcome
 from holdfast_cli.order import Order
-from holdfast_cli.outputs import Outcome, write_outputs
+from holdfast_cli.outputs import write_outputs
 from holdfast_cli.ports import check_port
 from holdfast_cli.problems import guarded
 from holdfast_cli.progress import rows

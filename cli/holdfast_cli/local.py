@@ -15,9 +15,10 @@ from holdfast.records.model import ModelCard, ModelFormat
 from holdfast.runtimes.sniff import sniff
 from holdfast.sandbox.parent import SandboxMode, inspect_model, run_audit
 from holdfast.sandbox.selftest import selftest
+from holdfast_cli.formats import Outcome, suffix_of
 from holdfast_cli.gates import decided
 from holdfast_cli.order import Order
-from holdfast_cli.outputs import Outcome, render, suffix_of
+from holdfast_cli.outputs import render
 from holdfast_cli.progress import progress
 
 __all__ = ["NEEDS", "absent", "audit_here", "card_of", "child_limits", "need", "need_for"]

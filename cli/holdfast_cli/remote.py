@@ -13,8 +13,9 @@ from holdfast.errors import HoldfastError
 from holdfast.probes.pack import packed
 from holdfast.records.policy import Verdict
 from holdfast_cli.client import Client, told
+from holdfast_cli.formats import Outcome
 from holdfast_cli.order import Order
-from holdfast_cli.outputs import Outcome, parse_result
+from holdfast_cli.outputs import parse_result
 from holdfast_cli.progress import Report, progress
 
 __all__ = [

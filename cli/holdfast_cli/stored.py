@@ -11,7 +11,7 @@ from holdfast_cli import options as opt
 if TYPE_CHECKING:  # these load the records; `holdfast --help` has to stay quick
     from holdfast.records.policy import Verdict
     from holdfast.records.result import AuditResult
-    from holdfast_cli.outputs import Outcome
+    from holdfast_cli.formats import Outcome
 
 __all__ = ["gate", "report"]
 
@@ -72,8 +72,9 @@ def _outcome(
     path: Path, config: Path | None, decide: Callable[["AuditResult"], "Verdict | None"]
 ) -> "Outcome":
     """A stored result as if its audit had just ended; its samples stay where they are."""
+    from holdfast_cli.formats import Outcome
     from holdfast_cli.order import place_of
-    from holdfast_cli.outputs import Outcome, parse_result, read_bytes, render
+    from holdfast_cli.outputs import parse_result, read_bytes, render
 
     stored = read_bytes(path)
     record = parse_result(stored, str(path))

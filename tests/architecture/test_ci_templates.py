@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from commands import holdfast
-from holdfast_cli.outputs import FORMATS, suffix_of
+from holdfast_cli.formats import FORMATS, suffix_of
 from schemas import published
 
 # Writes down how it was called, one JSON list a line.
@@ -127,8 +127,10 @@ def test_every_input_reaches_the_command(action: dict[str, Any], tmp_path: Path)
 
 
 def test_an_input_is_no_command(action: dict[str, Any], tmp_path: Path) -> None:
-    inputs = dict.fromkeys(("config", "model", "data", "server"), ODD)
-    _, call = _audit(action, tmp_path, **inputs, extra_args="$(touch owned) `touch owned`; |")
+    extra = "$(touch owned) `touch owned`; |"
+    _, call = _audit(
+        action, tmp_path, config=ODD, model=ODD, data=ODD, server=ODD, extra_args=extra
+    )
     assert call.count(ODD) == 4
     assert call[8:14] == ["$(touch", "owned)", "`touch", "owned`;", "|", "-o"]
     assert not (tmp_path / "owned").exists()
@@ -153,6 +155,7 @@ def test_the_job_for_gitlab(repo: Path, tmp_path: Path, shell: list[str]) -> Non
     assert code == 0
     [call] = calls
     assert call[:6] == ["holdfast", "audit", "--config", "holdfast.yaml", "--limit", "10"]
+    assert job["artifacts"]["reports"].keys() == {"junit", "codequality"}
     written = set(call[call.index("-o") + 1 :: 2])
     assert set(job["artifacts"]["reports"].values()) <= written
     assert {Path(name).parent.name for name in written} == {"holdfast-out"}

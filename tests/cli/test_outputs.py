@@ -13,8 +13,9 @@ from commands import holdfast
 from factories import audit_result
 from holdfast.errors import ERRORS, HoldfastError
 from holdfast_cli.actions import MAX_SUMMARY_BYTES, tell_actions
+from holdfast_cli.formats import FORMATS, Outcome, suffix_of
 from holdfast_cli.order import place_of
-from holdfast_cli.outputs import FORMATS, Outcome, check_outputs, suffix_of, write_outputs
+from holdfast_cli.outputs import check_outputs, write_outputs
 
 GATE = "version: 1\ngate:\n  assertions:\n    translation.consistency: [error, {min: 0.9}]\n"
 
@@ -143,8 +144,14 @@ def test_only_the_report_needs_its_extra(tmp_path: Path, stored: Path) -> None:
 
 def test_a_runner_of_github_is_told(tmp_path: Path, stored: Path) -> None:
     (tmp_path / "summary.md").write_text("# Before\n")
-    files = {"GITHUB_STEP_SUMMARY": "summary.md", "GITHUB_OUTPUT": "output"}
-    done = holdfast("gate", stored, cwd=tmp_path, GITHUB_ACTIONS="true", **files)
+    done = holdfast(
+        "gate",
+        stored,
+        cwd=tmp_path,
+        GITHUB_ACTIONS="true",
+        GITHUB_STEP_SUMMARY="summary.md",
+        GITHUB_OUTPUT="output",
+    )
     assert done.returncode == 1
     assert "::error file=holdfast.yaml,line=1,title=Model 000000000000%3A " in done.stdout
     summary = (tmp_path / "summary.md").read_text()

@@ -109,7 +109,9 @@ def test_rows_follow_the_motion() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_order_of_the_result_does_not_matter(seed: int) -> None:
-    result, verdict = standings("failed")
+    data = audit_data()
+    data["findings"] += [finding(f"odd_{n}", "warning") for n in range(5)]
+    result, (_, verdict) = result_of(data), standings("failed")
     other = shuffled(result, seed)
     assert render_annotations(other, verdict) == render_annotations(result, verdict)
     assert render_code_quality(other, verdict) == render_code_quality(result, verdict)

@@ -24,7 +24,8 @@ _NAMED: Final = {
     Decision.inconclusive: "orange",
     None: "lightgrey",
 }
-_LETTER_PX: Final = 6.6
+_NARROW: Final = "fijlrt "
+_NARROW_PX, _LETTER_PX = 4.0, 6.6  # about Verdana at 11 px; textLength does the rest
 _PAD_PX: Final = 6
 _HEIGHT_PX: Final = 20
 
@@ -67,7 +68,8 @@ def render_badge_json(verdict: Verdict | None) -> str:
 
 
 def _width_px(words: str) -> int:
-    return round(_LETTER_PX * len(words)) + 2 * _PAD_PX
+    letters_px = sum(_NARROW_PX if letter in _NARROW else _LETTER_PX for letter in words)
+    return round(letters_px) + 2 * _PAD_PX
 
 
 def _word(words: str, middle_px: float, width_px: int) -> str:

@@ -40,8 +40,8 @@ def render_cells_csv(result: AuditResult) -> str:
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    rows = [_row(cell) for cell in result.cells]
-    writer.writerows(sorted(rows, key=_place))
+    rows = sorted((_row(cell) for cell in result.cells), key=_place)
+    writer.writerows(rows)
     return table.getvalue()
 
 

@@ -135,13 +135,12 @@ def _image(view: ExampleView) -> str:
 
 
 def _repeat(result: AuditResult) -> str:
+    # Every line of it begins with a key of ours, so none can close the fence.
     written = configuration(result.plan, result.sequential)
-    runs = [len(run) for run in re.findall(r"`+", written)]
-    fence = "`" * max(3, 1 + max(runs, default=0))
     return (
         "<details><summary>Run it again</summary>\n\n"
         f"```sh\n{command(result.plan)}\n```\n\n"
-        f"{fence}yaml\n{written}\n{fence}\n\n</details>"
+        f"```yaml\n{written}\n```\n\n</details>"
     )
 
 
