@@ -11,7 +11,7 @@ import httpx
 from holdfast.records.result import AuditResult
 from services import Service, children_of, embedded, is_alive
 
-_MANY_SHIFTS = [[dx, dy] for dx in range(-15, 16) for dy in range(-15, 16) if (dx, dy) != (0, 0)]
+_MANY_SHIFTS = [[dx, dy] for dx in range(-9, 10) for dy in range(-9, 10) if (dx, dy) != (0, 0)]
 
 
 def _post(service: Service, path: str, **body: object) -> Any:

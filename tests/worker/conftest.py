@@ -42,7 +42,7 @@ def output(files: Files, probes: Path) -> AuditOutput:
 def slow_files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """An audit that takes many heartbeats and tells its progress from the start."""
     path = tmp_path_factory.mktemp("probes") / "many.zip"
-    toy_probes.flat(path, toy_probes.noise(192, 64, 64), [0, 1] * 96)
+    toy_probes.flat(path, toy_probes.noise(112, 64, 64), [0, 1] * 56)
     shifts = [(dx, dy) for dx in range(-7, 8) for dy in range(-7, 8) if (dx, dy) != (0, 0)]
     plan = canonical_json(plan_of(shifts_px=shifts, full=True)).decode()
     return Files(toys.circular_net(size=64), path.read_bytes(), plan, _POLICY)
