@@ -79,6 +79,7 @@ def test_the_spelling_of_the_default_plan_is_fixed() -> None:
         "full",
         "input",
         "limit",
+        "output",
         "output_kind",
         "schema_version",
         "seed",
