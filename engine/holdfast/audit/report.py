@@ -88,6 +88,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         measurements=measured,
         cells=cells,
         sandbox=origin.sandbox,
+        mapping=setup.mapping,
         degenerate=tuple(str(reason) for reason in gathered.degeneracies),
         certificate=certificate(tally),
         stopped=evidence is not None and evidence.stopped,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import toys
-from auditing import plan_of
+from auditing import plan_of, run
 from holdfast.audit.canvases import CanvasReader
 from holdfast.audit.prepare import Setup, prepare
 from holdfast.audit.views import ViewRunner
@@ -57,3 +57,15 @@ def test_without_labels_there_is_no_telling(tmp_path: Path) -> None:
     images, _ = _bands(12)
     archive = npz(tmp_path / "p.npz", images)
     assert _prepared(archive, toys.band_of_column(CLASSES)).mapping is None
+
+
+def test_labels_in_another_order_are_a_finding_of_the_whole_audit(tmp_path: Path) -> None:
+    images, labels = _bands(64)
+    turned = [(label + 3) % CLASSES for label in labels]
+    found = {}
+    for name, given in (("right", labels), ("turned", turned)):
+        probes = npz(tmp_path / f"{name}.npz", images, given)
+        result = run(toys.band_of_column(CLASSES), probes, plan_of(shifts_px=[[1, 0]])).result
+        found[name] = [item.id for item in result.findings]
+    assert "labels_permuted" in found["turned"]
+    assert "labels_permuted" not in found["right"]

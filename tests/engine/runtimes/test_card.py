@@ -22,7 +22,7 @@ def _relu(
     return toys.model(
         [toys.node("Relu", ["image"], "scores")],
         [toys.value("image", shape, dtype)],
-        [toys.value("scores", shape if out == "as given" else out, dtype)],  # type: ignore[arg-type] # narrowed
+        [toys.value("scores", shape if out == "as given" else out, dtype)],
     )
 
 
