@@ -51,8 +51,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     from holdfast_cli.order import PlanOptions, find_config, make_order, place_of
     from holdfast_cli.outputs import check_outputs
 
-    outputs = output or []
-    check_outputs(outputs)
+    check_outputs(outputs := output or [])
     if outputs and server and not wait:
         raise typer.BadParameter("there is nothing to write with --no-wait", param_hint="-o")
     order = make_order(

@@ -59,33 +59,20 @@ def audit(
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     frame = frame_for(model.card, plan.input)
     families = resolve(plan.families, frame, plan.seed)
-    layout = layout_of(families)
+    resolved = plan.model_copy(update={"families": families})
     reader = CanvasReader(probes, seeded_order(len(probes.names), plan), frame, model.card.channels)
     runner = ViewRunner(model, frame, plan.input.fill)
-    on_progress(Progress(stage="probing", done=0, total=0))
-    first = _first(reader)
-    setup = prepare(runner, model.card, plan, first)
-    resolved = plan.model_copy(update={"families": families})
-    loop = Loop(
-        plan=resolved,
-        reader=reader,
-        runner=runner,
-        setup=setup,
-        tally=Tally(layout),
-        writer=SampleWriter(samples, layout),
-        worst=WorstExamples(layout),
-        stopping=Stopping(policy, plan.confidence) if policy and not plan.full else None,
-        on_progress=on_progress,
+    stopping = Stopping(policy, plan.confidence) if policy and not plan.full else None
+    loop = _measured(
+        reader, runner, resolved, stopping=stopping, samples=samples, on_progress=on_progress
     )
-    loop.measure(max(probe.canvas.nbytes for probe in first))
-    on_progress(Progress(stage="writing", done=loop.done, total=loop.done))
     gathered = Gathered(
-        setup=setup,
+        setup=loop.setup,
         frame=frame,
         reader=reader,
         canvas_sizes=frozenset(loop.canvas_sizes),
         tally=loop.tally,
-        stopping=loop.stopping,
+        stopping=stopping,
         degeneracies=loop.degeneracies,
         examples=loop.worst.records(reader, runner),
         samples=loop.writer.close(),
@@ -93,6 +80,35 @@ def audit(
         duration_s=round(time.monotonic() - began, 3),
     )
     return assemble(resolved, model.card, origin, gathered)
+
+
+def _measured(
+    reader: CanvasReader,
+    runner: ViewRunner,
+    plan: AuditPlan,
+    *,
+    stopping: Stopping | None,
+    samples: BinaryIO,
+    on_progress: Callable[[Progress], None],
+) -> Loop:
+    """Prepare on the first probes and go through all of them; `plan` is resolved."""
+    layout = layout_of(plan.families)
+    on_progress(Progress(stage="probing", done=0, total=0))
+    first = _first(reader)
+    loop = Loop(
+        plan=plan,
+        reader=reader,
+        runner=runner,
+        setup=prepare(runner, runner.card, plan, first),
+        tally=Tally(layout),
+        writer=SampleWriter(samples, layout),
+        worst=WorstExamples(layout),
+        stopping=stopping,
+        on_progress=on_progress,
+    )
+    loop.measure(max(probe.canvas.nbytes for probe in first))
+    on_progress(Progress(stage="writing", done=loop.done, total=loop.done))
+    return loop
 
 
 def _first(reader: CanvasReader) -> list[Probe]:

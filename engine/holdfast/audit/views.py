@@ -14,6 +14,7 @@ from holdfast.audit.canvases import Probe
 from holdfast.audit.pixels import ViewMaker
 from holdfast.errors import HoldfastError
 from holdfast.geometry import Frame, Motion
+from holdfast.records.model import ModelCard
 from holdfast.runtimes.feed import Feed
 from holdfast.runtimes.protocol import ModelUnderTest
 
@@ -51,11 +52,16 @@ class ViewRunner:
         Raises:
             HoldfastError: `input_spec_mismatch` for a model of a fixed size.
         """
-        card = self._model.card
+        card = self.card
         if card.height_px is not None or card.width_px is not None:
             reason = "families.lattice.enlarge needs a model that takes any size"
             raise HoldfastError("input_spec_mismatch", reason=reason)
         return ViewRunner(self._model, self._frame, self._fill, times)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model is."""
+        return self._model.card
 
     @property
     def batch(self) -> int:
