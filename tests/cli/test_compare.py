@@ -1,0 +1,63 @@
+"""`holdfast compare`, from the outside: what it prints, what it writes, how it ends."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands import holdfast
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "holdfast.yaml").write_text(
+        "version: 1\nmodel: {input: {preset: unit}}\ndata: {limit: 40}\naudit: {controls: 0}\n"
+        "families:\n  translation: {shifts_px: [[3, 0], [-3, 2]]}\n  rotation: off\n  scale: off\n"
+    )
+    for name in ("everywhere", "centered"):
+        answer = holdfast(
+            *("audit", digits / f"{name}.onnx", "--data", digits / "probes.zip"),
+            *("-o", f"{name}.json"),
+            cwd=folder,
+        )
+        assert answer.returncode == 0, answer.stderr
+    return folder
+
+
+def test_a_loss_fails_and_names_what_was_lost(results: Path) -> None:
+    answer = holdfast(
+        "compare", "everywhere.json", "centered.json", "-o", "comparison.json", cwd=results
+    )
+    assert answer.returncode == 1, answer.stderr
+    assert "failed: translation.consistency" in answer.stdout.replace("\n", " ")
+    assert "lost their worst case: " in answer.stdout
+    written = json.loads((results / "comparison.json").read_text())
+    assert (written["decision"], written["n_images"]) == ("failed", 40)
+    assert len(written["cells"]) == 2
+
+
+def test_the_same_model_is_no_change(results: Path) -> None:
+    answer = holdfast("compare", "centered.json", "centered.json", cwd=results)
+    assert answer.returncode == 0, answer.stderr
+    assert "passed: No change: it is the same model." in answer.stdout
+
+
+def test_too_few_images_do_not_pass(results: Path) -> None:
+    answer = holdfast(
+        "compare", "centered.json", "everywhere.json", "--margin", "0.001", cwd=results
+    )
+    assert answer.returncode == 3, answer.stdout
+
+
+def test_results_of_other_images_are_refused(results: Path, digits: Path) -> None:
+    answer = holdfast(
+        *("audit", digits / "centered.onnx", "--data", digits / "probes.zip", "--limit", "30"),
+        *("--seed", "4", "-o", "other.json"),
+        cwd=results,
+    )
+    assert answer.returncode == 0, answer.stderr
+    answer = holdfast("compare", "centered.json", "other.json", cwd=results)
+    assert answer.returncode == 2
+    assert "error[not_comparable]" in answer.stderr
+    assert "hint: " in answer.stderr
