@@ -36,7 +36,8 @@ def test_the_demo_tells_the_three_models_apart(tmp_path: Path, repo: Path, free_
         assert record["schema_version"] == "1"
     # an audit whose gate is soon decided may be over before anybody asked how far it is
     assert "everywhere.onnx: uploading everywhere.onnx 100 %" in done.stderr
-    assert ".onnx: moving the pictures" in done.stderr
+    stages = ("moving the pictures", "writing the result")
+    assert any(f".onnx: {stage}" in done.stderr for stage in stages)
 
 
 def test_the_demo_says_when_its_port_is_taken(tmp_path: Path, repo: Path) -> None:
