@@ -4,6 +4,7 @@ import io
 import os
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,9 @@ def plan_of(families: dict[str, Any] | None = None) -> AuditPlan:
     return read_record(AuditPlan, asked, "invalid_plan")
 
 
-def opened(model: Path) -> ModelUnderTest:
-    """The model as an audit opens it."""
-    return open_model(model.read_bytes(), "0" * 64, Terms(threads=THREADS))
+def opened(model: Path, threads: int = THREADS) -> ModelUnderTest:
+    """The model on so many threads of the runtime's own; an audit gives each lane one."""
+    return open_model(model.read_bytes(), "0" * 64, Terms(threads=threads))
 
 
 def batch_of(model: ModelUnderTest, side: int) -> int:
@@ -58,13 +59,18 @@ def batch_of(model: ModelUnderTest, side: int) -> int:
     return ViewRunner(model, Frame((side, side), None), 0).batch
 
 
-def bare_s(model: ModelUnderTest, shape: tuple[int, ...], forwards: int) -> float:
-    """Seconds for `forwards` images through the model alone, in ready batches of `shape`."""
+def bare_s(model: ModelUnderTest, shape: tuple[int, ...], forwards: int, lanes: int = 1) -> float:
+    """Seconds for `forwards` images through the model alone, in ready batches of `shape`.
+
+    `lanes` batches are on their way at a time.
+    """
     batch = np.random.default_rng(0).random(shape, np.float32)
     model(batch)
+    sizes = [min(shape[0], forwards - start) for start in range(0, forwards, shape[0])]
     began = time.perf_counter()
-    for start in range(0, forwards, shape[0]):
-        model(batch[: min(shape[0], forwards - start)])
+    with ThreadPoolExecutor(lanes) as pool:
+        for _ in pool.map(lambda size: model(batch[:size]), sizes):
+            pass
     return time.perf_counter() - began
 
 

@@ -1,62 +1,135 @@
-"""From a probe's canvas to a view as the model wants it, channel by channel, with few copies."""
+"""From canvases to views as the model wants them, channel by channel, with few copies."""
 
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
-from holdfast.geometry import Frame, Motion, Shift
+from holdfast.geometry import Frame, Motion, Shift, Window
 from holdfast.runtimes.feed import Feed
 
-__all__ = ["ViewMaker"]
+__all__ = ["Piece", "ViewMaker", "groups_of"]
 
 Planes = NDArray[np.float32]
+_KEPT = 4
+_GROUP_BYTES = 1 << 20
+_MAX_GROUP = 64
+_COPIES = 2 * 4
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One motion of neighbouring probes, `start` to `stop` of a group of equally large ones."""
+
+    group: tuple[Probe, ...]
+    start: int
+    stop: int
+    motion: Motion
+
+    def __len__(self) -> int:
+        """How many views it makes."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A group ready to be cut: planes (n, c, h, w) in the model's order of channels."""
+
+    group: tuple[Probe, ...]
+    window: Window
+    pixels: Planes
+    fed: Planes
+
+
+def groups_of(block: Sequence[Probe]) -> Iterator[tuple[Probe, ...]]:
+    """Neighbouring probes of one size, as many as a cache holds: of large ones each alone.
+
+    What a view costs beyond its pixels is paid once per group, which is most of it where they are
+    few.
+    """
+    for _, same in groupby(block, key=lambda probe: probe.canvas.shape):
+        probes = tuple(same)
+        size = min(_MAX_GROUP, max(1, _GROUP_BYTES // (_COPIES * probes[0].canvas.size)))
+        for start in range(0, len(probes), size):
+            yield probes[start : start + size]
 
 
 @dataclass
 class ViewMaker:
-    """Makes the normalised views of one probe after the other; of use to one thread at a time.
+    """Makes normalised views (c, h, w); several threads may use one.
 
     Normalisation acts on each pixel alone and a shift copies pixels, so the order of the two does
     not matter: a probe is normalised once and its shifts are copies. Motions that interpolate do
-    it on pixel values and are normalised afterwards. Planes are held (c, h, w), in the model's
-    order of channels.
+    it on pixel values and are normalised afterwards.
     """
 
     frame: Frame
     fill: int
     feed: Feed
     enlarge: int = 1
-    _probe: Probe | None = field(default=None)
+    _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    _one_looks: threading.Lock = field(default_factory=threading.Lock)
 
-    def make(self, probe: Probe, motion: Motion, out: Planes) -> None:
-        """Write one normalised view into `out` (c, h, w)."""
-        if probe is not self._probe:
-            self._look_at(probe)
-        if self.enlarge > 1:
-            plain = np.empty((len(out), *self.frame.crop), np.float32)
-            self._take(motion, plain)
-            out[...] = plain.repeat(self.enlarge, axis=-2).repeat(self.enlarge, axis=-1)
-        else:
-            self._take(motion, out)
-
-    def _take(self, motion: Motion, out: Planes) -> None:
-        if isinstance(motion, Shift):
-            motion.view(self._fed, self._window, self._fed_fill, out.transpose(1, 2, 0))
-        else:
-            motion.view(self._pixels, self._window, self.fill, out.transpose(1, 2, 0))
-            self.feed.normalise(out)
-
-    def _look_at(self, probe: Probe) -> None:
-        height, width, channels = probe.canvas.shape
-        self._window = self.frame.window((height, width))
-        planes = np.empty((channels, height, width), np.float32)
-        np.copyto(planes, probe.canvas[..., self.feed.sources].transpose(2, 0, 1))
-        fed, fill = planes.copy(), np.full((channels, 1, 1), self.fill, np.float32)
-        self.feed.normalise(fed)
+    def __post_init__(self) -> None:
+        """Normalise the fill value."""
+        fill = np.full((len(self.feed.mean), 1, 1), self.fill, np.float32)
         self.feed.normalise(fill)
-        # seen as (h, w, c), which is how geometry speaks; the memory stays plane by plane
-        self._pixels, self._fed = planes.transpose(1, 2, 0), fed.transpose(1, 2, 0)
         self._fed_fill = fill[:, 0, 0]
-        self._probe = probe
+
+    def make(self, pieces: Sequence[Piece], buffer: Planes) -> Planes:
+        """Write the views of all pieces; the filled part of the buffer, (n, c, h, w)."""
+        done = 0
+        for piece in pieces:
+            out = buffer[done : done + len(piece)]
+            if self.enlarge > 1:
+                plain = np.empty((*out.shape[:2], *self.frame.crop), np.float32)
+                self._take(piece, plain)
+                out[...] = plain.repeat(self.enlarge, axis=-2).repeat(self.enlarge, axis=-1)
+            else:
+                self._take(piece, out)
+            done += len(piece)
+        return buffer[:done]
+
+    def _take(self, piece: Piece, out: Planes) -> None:
+        look, motion, these = (
+            self._look_at(piece.group),
+            piece.motion,
+            slice(piece.start, piece.stop),
+        )
+        if isinstance(motion, Shift):  # copies any number of planes at once
+            fill = np.tile(self._fed_fill, len(piece))
+            motion.view(_stacked(look.fed[these]), look.window, fill, _stacked(out))
+            return
+        for pixels, view in zip(look.pixels[these], out, strict=True):
+            motion.view(pixels.transpose(1, 2, 0), look.window, self.fill, view.transpose(1, 2, 0))
+        self.feed.normalise(out)
+
+    def _look_at(self, group: tuple[Probe, ...]) -> _Look:
+        """Batches next to each other often share a group: whoever comes second finds it ready."""
+        with self._one_looks:
+            for look in self._looks:
+                if look.group is group:
+                    return look
+            look = self._new_look(group)
+            self._looks.append(look)
+            return look
+
+    def _new_look(self, group: tuple[Probe, ...]) -> _Look:
+        height, width, channels = group[0].canvas.shape
+        pixels = np.empty((len(group), channels, height, width), np.float32)
+        for planes, probe in zip(pixels, group, strict=True):
+            np.copyto(planes, probe.canvas[..., self.feed.sources].transpose(2, 0, 1))
+        fed = pixels.copy()
+        self.feed.normalise(fed)
+        return _Look(group, self.frame.window((height, width)), pixels, fed)
+
+
+def _stacked(planes: Planes) -> Planes:
+    """(n, c, h, w) seen as (h, w, n * c), which is how geometry speaks."""
+    n, channels, height, width = planes.shape
+    return planes.reshape(n * channels, height, width).transpose(1, 2, 0)

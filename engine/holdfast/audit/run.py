@@ -61,7 +61,7 @@ def audit(
     families = resolve(plan.families, frame, plan.seed)
     resolved = plan.model_copy(update={"families": families})
     reader = CanvasReader(probes, seeded_order(len(probes.names), plan), frame, model.card.channels)
-    runner = ViewRunner(model, frame, plan.input.fill)
+    runner = ViewRunner(model, frame, plan.input.fill, lanes=origin.threads)
     stopping = Stopping(policy, plan.confidence) if policy and not plan.full else None
     loop = _measured(
         reader, runner, resolved, stopping=stopping, samples=samples, on_progress=on_progress

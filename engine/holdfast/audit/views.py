@@ -1,17 +1,21 @@
 """Run a model over all views of a block of probes, in batches across images and cells.
 
-The next batch is made in a thread beside the model, in the second of two buffers. Batches and their
-order are those of one thread: scores do not depend on who is faster.
+Several **lanes** work at once, one per thread: each makes the views of a batch and runs the model
+on it, which computes with one thread. So no core waits for another inside a batch, and making views
+never takes a core away from a half-finished batch (ADR 0028 has the times). Batches are cut the
+same way whoever takes them: scores depend neither on who is faster nor on how many lanes there are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
-from holdfast.audit.pixels import ViewMaker
+from holdfast.audit.pixels import Piece, ViewMaker, groups_of
 from holdfast.errors import HoldfastError
 from holdfast.geometry import Frame, Motion
 from holdfast.records.model import ModelCard
@@ -20,31 +24,39 @@ from holdfast.runtimes.protocol import ModelUnderTest
 
 __all__ = ["ViewRunner"]
 
-_BATCH_BYTES = 16 << 20
+_BATCH_BYTES = 8 << 20
 _MAX_BATCH = 256
 _FLOAT_BYTES = 4
 
-Job = tuple[Probe, Motion]
+Buffer = NDArray[np.float32]
 
 
 class ViewRunner:
-    """Takes views from canvases into two reused buffers and asks the model batch by batch."""
+    """Takes views from canvases into reused buffers and asks the model batch by batch."""
 
-    def __init__(self, model: ModelUnderTest, frame: Frame, fill: int, enlarge: int = 1) -> None:
-        """Size the buffers: about 16 MiB of views, a whole number of the model's own batches.
+    def __init__(
+        self, model: ModelUnderTest, frame: Frame, fill: int, *, lanes: int = 1, enlarge: int = 1
+    ) -> None:
+        """Size the buffers: about 8 MiB of views each, a whole number of the model's own batches.
 
-        With `enlarge` every pixel of a view is repeated so many times in both directions.
+        Args:
+            model: called from `lanes` threads at once, after one first call on its own.
+            frame: where the views are cut.
+            fill: what lies outside the canvas, 0 to 255.
+            lanes: how many batches are on their way at a time.
+            enlarge: every pixel of a view is repeated so many times in both directions.
         """
         height, width = (side * enlarge for side in frame.crop)
         view_bytes = height * width * model.card.channels * _FLOAT_BYTES
         views = max(1, min(_MAX_BATCH, _BATCH_BYTES // view_bytes))
         own = model.card.batch or 1
         shape = (max(own, views // own * own), model.card.channels, height, width)
-        self._buffers = (np.empty(shape, np.float32), np.empty(shape, np.float32))
+        self._buffers = [np.empty(shape, np.float32) for _ in range(lanes)]
         self._model = model
         self._frame = frame
         self._fill = fill
         self._enlarge = enlarge
+        self._met = False
 
     def enlarged(self, times: int) -> "ViewRunner":
         """The same with every pixel of a view repeated `times` by `times`.
@@ -56,7 +68,8 @@ class ViewRunner:
         if card.height_px is not None or card.width_px is not None:
             reason = "families.lattice.enlarge needs a model that takes any size"
             raise HoldfastError("input_spec_mismatch", reason=reason)
-        return ViewRunner(self._model, self._frame, self._fill, times)
+        lanes = len(self._buffers)
+        return ViewRunner(self._model, self._frame, self._fill, lanes=lanes, enlarge=times)
 
     @property
     def card(self) -> ModelCard:
@@ -83,27 +96,61 @@ class ViewRunner:
         on_batch: Callable[[int], None],
     ) -> NDArray[np.float32]:
         """Scores (n, m, k) of n probes in m motions; `on_batch` hears how many views are done."""
-        jobs = [(probe, motion) for probe in block for motion in motions]
-        batches = [jobs[start : start + self.batch] for start in range(0, len(jobs), self.batch)]
+        groups = list(groups_of(block))
+        pieces = [Piece(group, 0, len(group), motion) for group in groups for motion in motions]
         maker = ViewMaker(self._frame, self._fill, feed, self._enlarge)
         parts: list[NDArray[np.float32]] = []
-        with ThreadPoolExecutor(1, "views") as beside:
-            ready = beside.submit(_fill, maker, batches[0], self._buffers[0])
-            for turn in range(len(batches)):
-                batch = ready.result()
-                if turn + 1 < len(batches):
-                    other = self._buffers[(turn + 1) % 2]
-                    ready = beside.submit(_fill, maker, batches[turn + 1], other)
-                parts.append(self._model(batch))
-                on_batch(len(batch))
-        scores = np.concatenate(parts)
-        return scores.reshape(len(block), len(motions), -1)
+        for scores in self._run(list(_batches(pieces, self.batch)), maker):
+            parts.append(scores)
+            on_batch(len(scores))
+        in_order = np.concatenate(parts)
+        found = np.empty((len(block), len(motions), in_order.shape[-1]), np.float32)
+        done = image = 0
+        for group in groups:
+            rows = in_order[done : done + len(group) * len(motions)]
+            by_motion = rows.reshape(len(motions), len(group), -1)
+            found[image : image + len(group)] = by_motion.swapaxes(0, 1)
+            done, image = done + len(rows), image + len(group)
+        return found
+
+    def _run(
+        self, batches: Sequence[Sequence[Piece]], maker: ViewMaker
+    ) -> Iterator[NDArray[np.float32]]:
+        """The scores of every batch, in order."""
+        free: SimpleQueue[Buffer] = SimpleQueue()
+        for buffer in self._buffers:
+            free.put(buffer)
+
+        def run(batch: Sequence[Piece]) -> NDArray[np.float32]:
+            buffer = free.get()
+            try:
+                return self._model(maker.make(batch, buffer))
+            finally:
+                free.put(buffer)
+
+        alone = 0 if self._met else 1  # how a model takes its batches shows in its first call
+        yield from map(run, batches[:alone])
+        self._met = True
+        with ThreadPoolExecutor(len(self._buffers), "lane") as lanes:
+            try:
+                yield from lanes.map(run, batches[alone:])
+            finally:
+                lanes.shutdown(wait=True, cancel_futures=True)
 
 
-def _fill(
-    maker: ViewMaker, jobs: Sequence[Job], buffer: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Make the views of one batch; the filled part of the buffer, (n, c, h, w)."""
-    for place, (probe, motion) in enumerate(jobs):
-        maker.make(probe, motion, buffer[place])
-    return buffer[: len(jobs)]
+def _batches(pieces: Sequence[Piece], size: int) -> Iterator[list[Piece]]:
+    """The pieces in batches of `size` views, the last one smaller; some are cut in two."""
+    batch: list[Piece] = []
+    free = size
+    for piece in pieces:
+        start = piece.start
+        while start < piece.stop:
+            stop = min(piece.stop, start + free)
+            batch.append(replace(piece, start=start, stop=stop))
+            free -= stop - start
+            start = stop
+            if not free:
+                yield batch
+                batch, free = [], size
+    if batch:
+        yield batch

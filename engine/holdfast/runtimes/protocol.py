@@ -22,6 +22,8 @@ class ModelUnderTest(Protocol):
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w); finite.
 
+        After a first call on its own it is called from several threads at once.
+
         Raises:
             HoldfastError: `run_failed`, `nonfinite_output`, `unsupported_output`, `memory_limit`.
         """

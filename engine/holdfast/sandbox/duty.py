@@ -62,7 +62,7 @@ def _compare(job: CompareJob) -> Comparison:
 
 def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
     terms = replace(
-        _terms(level, job.limits.threads, job.plan.architecture, job.plan.input),
+        _terms(level, 1, job.plan.architecture, job.plan.input),  # each lane is one thread
         output=job.plan.output,
         single=job.single,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from holdfast.audit.canvases import Probe
-from holdfast.audit.pixels import ViewMaker
+from holdfast.audit.pixels import Piece, ViewMaker, groups_of
 from holdfast.geometry import IDENTITY, Frame, Motion, Rotation, Shift, Zoom
 from holdfast.records.plan import InputSpec, Preset
 from holdfast.runtimes.feed import feed_for
@@ -49,9 +49,9 @@ def test_a_view_is_the_motion_and_then_the_feed(
         for motion in MOTIONS:
             view = np.empty((*FRAME.crop, channels), np.float32)
             motion.view(probe.canvas, FRAME.window(size), FILL, view)
-            made = np.full((channels, *FRAME.crop), np.nan, np.float32)
-            maker.make(probe, motion, made)
-            assert made.tobytes() == feed(view[None])[0].tobytes(), motion
+            made = np.full((1, channels, *FRAME.crop), np.nan, np.float32)
+            maker.make([Piece((probe,), 0, 1, motion)], made)
+            assert made.tobytes() == feed(view[None]).tobytes(), motion
 
 
 def test_a_view_leaves_the_probe_as_it_was() -> None:
@@ -59,7 +59,31 @@ def test_a_view_leaves_the_probe_as_it_was() -> None:
     before = probe.canvas.copy()
     maker = ViewMaker(FRAME, FILL, feed_for(InputSpec(preset=Preset.imagenet), 3))
     twice = np.empty((2 * len(MOTIONS), 3, *FRAME.crop), np.float32)
-    for motion, made in zip(2 * MOTIONS, twice, strict=True):
-        maker.make(probe, motion, made)
+    maker.make([Piece((probe,), 0, 1, motion) for motion in 2 * MOTIONS], twice)
     assert np.array_equal(twice[: len(MOTIONS)], twice[len(MOTIONS) :])
     assert np.array_equal(probe.canvas, before)
+
+
+def test_a_group_gives_the_views_that_its_probes_give_alone() -> None:
+    group = tuple(_probe(seed, (40, 50), 3) for seed in range(5))
+    feed = feed_for(InputSpec(preset=Preset.imagenet), 3)
+    together = np.empty((3 * len(MOTIONS), 3, *FRAME.crop), np.float32)
+    made = ViewMaker(FRAME, FILL, feed).make(
+        [Piece(group, 1, 4, motion) for motion in MOTIONS], together
+    )
+    alone = [
+        ViewMaker(FRAME, FILL, feed).make(
+            [Piece((probe,), 0, 1, motion)], np.empty((1, 3, *FRAME.crop), np.float32)
+        )
+        for motion in MOTIONS
+        for probe in group[1:4]
+    ]
+    assert made.tobytes() == np.concatenate(alone).tobytes()
+
+
+def test_groups_hold_neighbours_of_one_size_and_large_ones_stay_alone() -> None:
+    sizes = [(40, 50)] * 3 + [(20, 61)] * 2 + [(40, 50)] + [(400, 500)] * 2
+    block = [_probe(seed, size, 1) for seed, size in enumerate(sizes)]
+    groups = list(groups_of(block))
+    assert [len(group) for group in groups] == [3, 2, 1, 1, 1]
+    assert [probe for group in groups for probe in group] == block

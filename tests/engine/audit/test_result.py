@@ -11,10 +11,12 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import torch_nets
 import toys
-from auditing import cell_of, measured, plan_of, rows_of, run
+from auditing import LIMITS, cell_of, measured, plan_of, rows_of, run
 from holdfast.catalogue import CATALOGUE
 from holdfast.families.defaults import ROTATION, SCALE, SMALL_TRANSLATION, TRANSLATION
 from holdfast.geometry import Frame, Rotation, Zoom
@@ -234,6 +236,29 @@ def test_the_same_audit_twice_gives_the_same_numbers_and_samples(tmp_path: Path)
     first, second = (run(toys.linear(size=(32, 32)), probes, plan) for _ in range(2))
     assert _numbers(first) == _numbers(second)
     assert first.samples == second.samples
+
+
+@pytest.mark.parametrize("kind", ["onnx", "pt2"])
+def test_numbers_do_not_depend_on_how_many_threads_compute_them(tmp_path: Path, kind: str) -> None:
+    model = toys.linear(size=(64, 64), seed=2) if kind == "onnx" else _exported_cnn()
+    probes = class_folders(
+        tmp_path / "p.zip", {"0": noise(12, 64, 64, 3), "1": noise(5, 64, 90, 3)}
+    )
+    plan = plan_of(shifts_px=SHIFTS, angles_deg=ANGLES, zooms=ZOOMS, controls=8)
+    outputs = [
+        run(model, probes, plan, limits=LIMITS.model_copy(update={"threads": threads}))
+        for threads in (1, 3)
+    ]
+    one, three = (_numbers(output) for output in outputs)
+    assert (one["provenance"].pop("threads"), three["provenance"].pop("threads")) == (1, 3)
+    assert one == three
+    assert outputs[0].samples == outputs[1].samples
+
+
+def _exported_cnn() -> bytes:
+    return torch_nets.pt2(
+        torch_nets.build("cnn"), batch=torch.export.Dim("n", min=1, max=256), size=64
+    )
 
 
 def _taken(probes: Path, **plan: Any) -> list[str]:

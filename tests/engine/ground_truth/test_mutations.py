@@ -58,8 +58,8 @@ def _rounded(patch: pytest.MonkeyPatch) -> None:
     """A view becomes uint8 once more before it is normalised."""
     right = ViewMaker._take
 
-    def wrong(self: ViewMaker, motion: Any, out: Any) -> None:
-        right(self, motion, out)
+    def wrong(self: ViewMaker, piece: Any, out: Any) -> None:
+        right(self, piece, out)
         np.divide(np.rint(out * 255), 255, out=out)
 
     patch.setattr(ViewMaker, "_take", wrong)
