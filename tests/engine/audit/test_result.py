@@ -240,7 +240,7 @@ def test_the_same_audit_twice_gives_the_same_numbers_and_samples(tmp_path: Path)
 
 @pytest.mark.parametrize("kind", ["onnx", "pt2"])
 def test_numbers_do_not_depend_on_how_many_threads_compute_them(tmp_path: Path, kind: str) -> None:
-    model = toys.linear(size=(64, 64), seed=2) if kind == "onnx" else _exported_cnn()
+    model = toys.linear(size=(160, 160), seed=2) if kind == "onnx" else _exported_cnn()
     probes = class_folders(
         tmp_path / "p.zip", {"0": noise(12, 64, 64, 3), "1": noise(5, 64, 90, 3)}
     )
@@ -257,7 +257,7 @@ def test_numbers_do_not_depend_on_how_many_threads_compute_them(tmp_path: Path, 
 
 def _exported_cnn() -> bytes:
     return torch_nets.pt2(
-        torch_nets.build("cnn"), batch=torch.export.Dim("n", min=1, max=256), size=64
+        torch_nets.build("cnn"), batch=torch.export.Dim("n", min=1, max=256), size=160
     )
 
 
