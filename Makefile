@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 ONCE ?=
 DATA ?= .holdfast
+JOBS ?= 2
 # The newest of the usual names; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -32,9 +33,9 @@ demo: $(VENV)/.stamp-run ## audit three example models through the whole service
 serve: $(VENV)/.stamp-run ## start the service alone on http://127.0.0.1:8000; PORT=8001, DATA=folder
 	@$(BIN)/holdfast serve --port $(PORT) --data $(DATA)
 
-test: $(VENV)/.stamp-dev ## run all tests, on private Redis and PostgreSQL servers; T=tests/cli runs a part
+test: $(VENV)/.stamp-dev ## run all tests, on private Redis and PostgreSQL servers; T=tests/cli runs a part, JOBS=1 one at a time
 	@.ci/packages tests
-	@$(BIN)/python -m pytest $(T)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
 
 check: $(VENV)/.stamp-dev ## lint, format, types, import rules, generated pages: all that must be clean
 	@$(BIN)/ruff check $(CODE)
