@@ -8,23 +8,33 @@ changes no row, somebody else was first and the work is dropped. All lock shards
 """
 
 from holdfast_db.jobs.claims import Beat, Claim, claim, heartbeat, release
+from holdfast_db.jobs.compare import Compared, Pair, Side, finish_comparison, get_pair
 from holdfast_db.jobs.ends import Finished, cancelled, fail, finalize, finish
 from holdfast_db.jobs.owner import NewAudit, request_cancel, retry, submit
 from holdfast_db.jobs.reconcile import expire_leases, reconcile
+from holdfast_db.jobs.reuse import Sameness, Taken, find_same, submit_done
 from holdfast_db.jobs.rings import Line, lines, mark_rung, unrung
 
 __all__ = [
     "Beat",
     "Claim",
+    "Compared",
     "Finished",
     "Line",
     "NewAudit",
+    "Pair",
+    "Sameness",
+    "Side",
+    "Taken",
     "cancelled",
     "claim",
     "expire_leases",
     "fail",
     "finalize",
+    "find_same",
     "finish",
+    "finish_comparison",
+    "get_pair",
     "heartbeat",
     "lines",
     "mark_rung",
@@ -33,5 +43,6 @@ __all__ = [
     "request_cancel",
     "retry",
     "submit",
+    "submit_done",
     "unrung",
 ]

@@ -76,7 +76,9 @@ def heartbeat(session: Session, claim: Claim, lease_s: float, progress: Progress
         tell_progress(session, claim.audit_id, progress.model_dump(), now)
     seen = select(AuditRow.state, AuditRow.cancel_requested).where(AuditRow.id == claim.audit_id)
     audit = session.execute(seen).one()
-    return Beat(kept=True, cancel=audit.cancel_requested or audit.state != "running")
+    # A comparison may run for an audit that is done; nothing else of it can.
+    over = audit.state not in ("running", "done")
+    return Beat(kept=True, cancel=audit.cancel_requested or over)
 
 
 def release(session: Session, claim: Claim) -> bool:

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
+from holdfast_db.comparisons import lose_comparison
+from holdfast_db.gates import Measured, keep_outcome
 from holdfast_db.jobs.steps import Claim, changed, leave, move_audit
 from holdfast_db.tables import AuditRow, ResultRow, ShardRow
 
@@ -22,6 +24,7 @@ class Finished:
     samples_sha256: str
     verdict_json: str | None = None
     decision: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 def finish(session: Session, claim: Claim, finished: Finished) -> bool:
@@ -38,6 +41,7 @@ def finish(session: Session, claim: Claim, finished: Finished) -> bool:
     here = AuditRow.id == claim.audit_id
     told = {"progress_done": AuditRow.progress_total}
     changed(session, update(AuditRow).where(here).values(**files, **said, **told))
+    keep_outcome(session, claim.audit_id, finished.verdict_json, finished.measured)
     finalize(session, claim.audit_id)
     return True
 
@@ -54,6 +58,8 @@ def fail(session: Session, claim: Claim, code: str, fields: Mapping[str, Any]) -
     """End the audit with an error; False when the shard is no longer ours."""
     if not leave(session, claim, "failed", error_code=code):
         return False
+    if lose_comparison(session, claim.shard_id, code, fields):
+        return True
     waiting = (ShardRow.audit_id == claim.audit_id, ShardRow.state == "queued")
     changed(session, update(ShardRow).where(*waiting).values(state="cancelled"))
     old = ("queued", "running")

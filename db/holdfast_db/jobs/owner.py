@@ -11,7 +11,7 @@ from holdfast_db.jobs.ends import settle_cancelled
 from holdfast_db.jobs.steps import changed, move_audit, tell
 from holdfast_db.tables import AuditRow, EventRow, ShardRow
 
-__all__ = ["NewAudit", "request_cancel", "retry", "submit"]
+__all__ = ["NewAudit", "request_cancel", "retry", "submit", "write_audit"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class NewAudit:
     probe_set_id: str
     plan: str
     policy: str | None = None
+    plan_digest: str | None = None
+    baseline_id: str | None = None
     project: str = "default"
     branch: str | None = None
     commit: str | None = None
@@ -31,6 +33,15 @@ class NewAudit:
 
 def submit(session: Session, new: NewAudit) -> str:
     """Write an audit and its shard; returns the audit's id. Ring after the commit."""
+    now, audit_id = db_now(session), write_audit(session, new)
+    shard = ShardRow(audit_id=audit_id, queue=new.queue, priority=new.priority, created_at=now)
+    session.add(shard)
+    session.flush()
+    return audit_id
+
+
+def write_audit(session: Session, new: NewAudit) -> str:
+    """Write the row of a queued audit that has no work yet, and tell its readers."""
     now, audit_id = db_now(session), new_id()
     session.add(
         AuditRow(
@@ -41,14 +52,13 @@ def submit(session: Session, new: NewAudit) -> str:
             model_id=new.model_id,
             probe_set_id=new.probe_set_id,
             plan=new.plan,
+            plan_digest=new.plan_digest,
             policy=new.policy,
+            baseline_id=new.baseline_id,
             priority=new.priority,
             created_at=now,
         )
     )
-    session.flush()
-    shard = ShardRow(audit_id=audit_id, queue=new.queue, priority=new.priority, created_at=now)
-    session.add(shard)
     session.flush()
     tell(session, audit_id, "state", _QUEUED, now)
     return audit_id

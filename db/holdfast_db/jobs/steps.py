@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, CursorResult, Executable, and_, delete, in
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
+from holdfast_db.outbox import note_end
 from holdfast_db.tables import AuditRow, EventRow, ShardRow
 
 __all__ = ["Claim", "changed", "leave", "move_audit", "still_mine", "tell", "tell_progress"]
@@ -61,6 +62,8 @@ def move_audit(
     seen = select(AuditRow.state, AuditRow.decision, AuditRow.error_code)
     row = session.execute(seen.where(AuditRow.id == audit_id)).one()
     tell(session, audit_id, "finished" if state in _OVER else "state", row._asdict(), now)
+    if state in _OVER:
+        note_end(session, audit_id, now)
     return True
 
 

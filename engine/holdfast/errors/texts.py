@@ -132,6 +132,17 @@ ERRORS: dict[str, ErrorText] = {
     "no_verdict": _usage(
         "Audit {id} was made without a policy.", "Send one with POST /v1/audits/{id}/gate."
     ),
+    "not_judged": _usage(
+        "Audit {id} was not judged by this policy and baseline.",
+        "Send the policy with POST /v1/audits/{id}/gate.",
+    ),
+    "webhook_url_refused": _usage(
+        "A webhook cannot have this address: {reason}.",
+        "See docs/operations.md for HOLDFAST_WEBHOOK_ALLOW.",
+    ),
+    "baseline_not_done": _usage(
+        "Audit {id} is {state}, so it cannot be a baseline.", "Pin an audit that is done."
+    ),
     "slow_body": _usage("The body came too slowly: {n} bytes in {s} s.", _AGAIN),
     "body_too_large": _usage(
         "The body has more than {limit} bytes ({setting}).", "Send less or raise the setting."
