@@ -102,13 +102,16 @@ def _worker() -> Keeper:
 def _reconciler(database: Database) -> Iterator[None]:
     """The scheduler's loop in a thread, as it runs in a process of its own at scale."""
     from holdfast_worker.scheduler import Scheduler  # reads its settings when it is imported
+    from holdfast_worker.settings import WorkerSettings
+    from holdfast_worker.webhooks import sending
 
     stop = threading.Event()
     loop = Scheduler(database)
     thread = threading.Thread(target=loop.run, args=(stop,), name="reconciler")
     thread.start()
     try:
-        yield
+        with sending(database, WorkerSettings()):
+            yield
     finally:
         stop.set()
         thread.join()

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from holdfast.records.result import AuditResult
 from holdfast_db.clock import db_now
 from holdfast_db.comparisons import queue_comparison
 from holdfast_db.ids import new_id
@@ -24,6 +25,7 @@ __all__ = [
     "keep_outcome",
     "keep_verdict",
     "last_audit",
+    "measured",
 ]
 
 
@@ -56,15 +58,20 @@ class HistoryPoint:
     high: float | None
 
 
+def measured(result: AuditResult) -> tuple[Measured, ...]:
+    """The numbers of a result, for its audit's history."""
+    return tuple(Measured(each.id, each.value, each.low, each.high) for each in result.measurements)
+
+
 def keep_outcome(
-    session: Session, audit_id: str, verdict_json: str | None, measured: Sequence[Measured]
+    session: Session, audit_id: str, verdict_json: str | None, numbers: Sequence[Measured]
 ) -> None:
     """Keep what a result says, in the transaction that stores it.
 
     With a baseline nothing is decided yet: a shard is queued that compares the two, and the audit
     stays open until that one is done.
     """
-    keep_measurements(session, audit_id, measured)
+    keep_measurements(session, audit_id, numbers)
     asked = select(AuditRow.policy, AuditRow.baseline_id).where(AuditRow.id == audit_id)
     policy, baseline_id = session.execute(asked).one()
     if baseline_id is not None and queue_comparison(session, baseline_id, audit_id):
@@ -74,13 +81,13 @@ def keep_outcome(
         keep_verdict(session, audit_id, Judged(verdict_json, policy))
 
 
-def keep_measurements(session: Session, audit_id: str, measured: Sequence[Measured]) -> None:
+def keep_measurements(session: Session, audit_id: str, numbers: Sequence[Measured]) -> None:
     """Write the numbers of a result, in place of those that were there."""
     session.execute(delete(MeasurementRow).where(MeasurementRow.audit_id == audit_id))
     rows = [
         {"audit_id": audit_id, "name": each.name, "value": each.value}
         | {"low": each.low, "high": each.high}
-        for each in measured
+        for each in numbers
     ]
     if rows:
         session.execute(insert(MeasurementRow), rows)

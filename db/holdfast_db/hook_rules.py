@@ -34,8 +34,9 @@ _NEVER: Final[tuple[Network, ...]] = (
 
 @dataclass(frozen=True)
 class Allowed:
-    """One entry of the list: a host (`*` and `*.example.com` stand for many), its port, and the
-    private networks that it may lie in.
+    """One entry of the list.
+
+    `*` and `*.example.com` stand for many hosts; `networks` are private ones that it may lie in.
     """
 
     host: str

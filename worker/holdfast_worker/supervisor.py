@@ -27,7 +27,9 @@ from holdfast.records.result import AuditResult
 from holdfast.sandbox.parent import AuditOutput, SandboxMode, run_audit
 from holdfast_db import jobs
 from holdfast_db.assets import add_blob
+from holdfast_db.gates import measured
 from holdfast_db.queries import Order, get_order
+from holdfast_worker.comparing import compare_once
 from holdfast_worker.lease import Lease
 from holdfast_worker.parts import Parts
 
@@ -70,11 +72,13 @@ def work_once(
     with parts.db.transaction() as session:
         claim = jobs.claim(session, queue=settings.queue, worker=worker, lease_s=settings.lease_s)
         order = get_order(session, claim.audit_id) if claim else None
+        pair = jobs.get_pair(session, claim) if claim else None
     if claim is None or order is None:
         return False
     with bound_contextvars(audit_id=claim.audit_id, shard_id=claim.shard_id):
         _log.info("audit claimed", attempt=claim.attempt)
-        _Shard(parts, claim, order).work(audit, judge)
+        shard = _Shard(parts, claim, order)
+        shard.work(audit, judge) if pair is None else shard.compare(pair)
     return True
 
 
@@ -105,6 +109,13 @@ class _Shard:
             _log.exception("audit broke")
             self._refused(HoldfastError("internal", request_id=self.claim.audit_id), lease)
 
+    def compare(self, pair: jobs.Pair) -> None:
+        try:
+            compare_once(self.parts, self.claim, pair, self._end)
+        except (SystemExit, KeyboardInterrupt):
+            self._release()
+            raise
+
     def _audit(self, audit: Audit, lease: Lease) -> AuditOutput:
         settings = self.parts.settings
         return audit(
@@ -134,6 +145,7 @@ class _Shard:
             samples_sha256=samples.sha256,
             verdict_json=canonical_json(verdict).decode() if verdict else None,
             decision=verdict.decision.value if verdict else None,
+            measured=measured(output.result),
         )
 
         def commit(session: Session) -> bool:
