@@ -48,7 +48,8 @@ def audit(
         model: opened and gated.
         probes: images and labels.
         plan: what is asked; what it leaves out is resolved and stands in the result's plan.
-        policy: with it, and without `plan.full`, the audit stops when every assertion is decided.
+        policy: with it, and without `plan.full`, the audit stops when every assertion is decided;
+            one about a baseline or a group needs every image.
         origin: hashes and circumstances that only the caller knows.
         samples: receives the per-sample file (Parquet).
         on_progress: called after every batch.
@@ -62,7 +63,8 @@ def audit(
     resolved = plan.model_copy(update={"families": families})
     reader = CanvasReader(probes, seeded_order(len(probes.names), plan), frame, model.card.channels)
     runner = ViewRunner(model, frame, plan.input.fill)
-    stopping = Stopping(policy, plan.confidence) if policy and not plan.full else None
+    may_stop = policy is not None and not plan.full and not policy.needs_every_image
+    stopping = Stopping(policy, plan.confidence) if policy and may_stop else None
     loop = _measured(
         reader, runner, resolved, stopping=stopping, samples=samples, on_progress=on_progress
     )
