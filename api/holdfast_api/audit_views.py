@@ -18,6 +18,7 @@ OPEN_STATES: Final = frozenset({"queued", "running"})
 _COPIED: Final = (
     *("id", "project", "branch", "commit", "model_id", "probe_set_id", "state"),
     *("cancel_requested", "decision", "priority", "created_at", "started_at", "finished_at"),
+    *("baseline_id", "reused_id"),
 )
 
 
@@ -87,4 +88,9 @@ def _links(row: AuditRow) -> AuditLinksView:
         result=f"{here}/result.json" if is_done else None,
         report=f"{here}/report.html" if is_done else None,
         samples=f"{here}/samples.parquet" if is_done else None,
+        comparison=_comparison(row) if is_done else None,
     )
+
+
+def _comparison(row: AuditRow) -> str | None:
+    return None if row.baseline_id is None else f"/v1/compare?a={row.baseline_id}&b={row.id}"

@@ -24,11 +24,12 @@ router = APIRouter(prefix="/v1/audits", tags=["Audits"])
     "",
     status_code=201,
     responses=declare(
-        "not_found", "invalid_plan", "invalid_policy", "unknown_assertion", "queue_full"
+        *("not_found", "invalid_plan", "invalid_policy", "unknown_assertion", "queue_full"),
+        *("baseline_not_done", "not_comparable"),
     ),
 )
 def create_audit(body: AuditRequest, parts: PartsDep, response: Response) -> AuditView:
-    """Ask for an audit of a model on a probe set; a worker runs it."""
+    """Ask for an audit of a model on a probe set; a worker runs it, unless it was run before."""
     view = owning.submit(parts, body)
     response.headers["Location"] = view.links.self
     return view

@@ -16,7 +16,7 @@ from holdfast_api.routers import API_ROUTERS
 __all__ = ["EVERYWHERE", "document"]
 
 _REF: Final = "#/components/schemas/{model}"
-_METHODS: Final = ("get", "head", "post", "put", "delete")
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 EVERYWHERE: Final = ("unauthorized", "host_not_allowed", "internal", "database_unavailable")
 """What every endpoint under /v1 may answer."""
 _WITH_JSON: Final = (
@@ -33,6 +33,10 @@ _TAGS: Final = [
     {"name": "Models and probe sets", "description": "Uploaded bytes under a name."},
     {"name": "Audits", "description": "The jobs."},
     {"name": "Outcomes", "description": "What an audit left."},
+    {"name": "Comparisons", "description": "What changed from one audit to another."},
+    {"name": "Projects", "description": "Baselines, histories and badges of branches."},
+    {"name": "Policies", "description": "Gates under a name; they never change."},
+    {"name": "Webhooks", "description": "Signed messages when an audit ends."},
     {"name": "Service", "description": "Version and health."},
 ]
 
@@ -81,7 +85,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         codes.add("invalid_request")
     if operation["tags"] != ["Service"]:
         codes.update(EVERYWHERE)
-        codes.update(("cross_site",) if method in ("post", "put", "delete") else ())
+        codes.update(("cross_site",) if method in ("post", "put", "patch", "delete") else ())
     responses.update({str(status): answer for status, answer in declare(*codes).items()})
     operation["responses"] = dict(sorted(responses.items()))
 

@@ -1,51 +1,87 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
-import structlog
 from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import read_policy
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
+from holdfast.records.policy import GatePolicy
 from holdfast_api.audit_views import audit_row, one_audit
+from holdfast_api.choosing import (
+    Question,
+    choose_baseline,
+    choose_policy,
+    is_sequential,
+    plan_digest,
+)
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
+from holdfast_api.reusing import find_taken, sameness
+from holdfast_api.ringing import ring_for
 from holdfast_api.views import AuditView
 from holdfast_db import jobs
 from holdfast_db.queries import count_queued, get_model, get_probe_set
 
 __all__ = ["cancel", "retry", "submit"]
 
-_log = structlog.get_logger(__name__)
-
 
 def submit(parts: Parts, body: AuditRequest) -> AuditView:
-    """Write an audit and ring for a worker.
+    """Write an audit and ring for a worker, unless the same was measured before.
 
     Raises:
         HoldfastError: `invalid_plan`, `invalid_policy`, `unknown_assertion`, `not_found` for the
-            model or the probe set, `queue_full`.
+            model, the probe set, the policy or the baseline, `baseline_not_done`,
+            `not_comparable`, `queue_full`.
     """
     plan = read_record(AuditPlan, body.plan, "invalid_plan")
-    policy = None if body.policy is None else read_policy(body.policy).model_dump_json()
-    new = jobs.NewAudit(
+    with parts.db.reading() as session:
+        policy = choose_policy(session, body.project, body.policy, body.policy_id)
+        new = _asked(session, body, plan, policy)
+    sequential = is_sequential(plan, policy) and not _is_compared(body, policy)
+    same = sameness(parts, new, sequential=sequential)
+    taken = None if body.fresh else find_taken(parts, same, policy)
+    with parts.db.transaction() as session:
+        _check_parts(session, new)
+        if taken is None:
+            _check_queue(session, parts.settings.max_queued)
+            audit_id = jobs.submit(session, new)
+        else:
+            audit_id = jobs.submit_done(session, new, taken)
+        session.expire_all()
+        view = one_audit(session, audit_id)
+    ring_for(parts, audit_id)
+    return view
+
+
+def _asked(
+    session: Session, body: AuditRequest, plan: AuditPlan, policy: GatePolicy | None
+) -> jobs.NewAudit:
+    """What is asked, with the baseline that the branch has at this moment."""
+    if _is_compared(body, policy):
+        plan = plan.model_copy(update={"full": True})
+    probe_set_id = known_id(body.probe_set_id, "probe set")
+    probe_set = get_probe_set(session, probe_set_id)
+    asked = plan_digest(plan, policy)
+    question = Question(body.project, probe_set.sha256 if probe_set else "", asked)
+    baseline = choose_baseline(session, question, body.baseline, policy)
+    return jobs.NewAudit(
         model_id=known_id(body.model_id, "model"),
-        probe_set_id=known_id(body.probe_set_id, "probe set"),
+        probe_set_id=probe_set_id,
         plan=plan.model_dump_json(),
-        policy=policy,
+        policy=None if policy is None else policy.model_dump_json(),
+        plan_digest=asked,
+        baseline_id=baseline.id if baseline else None,
         project=body.project,
         branch=body.branch,
         commit=body.commit,
         priority=body.priority,
     )
-    with parts.db.transaction() as session:
-        _check_parts(session, new)
-        _check_queue(session, parts.settings.max_queued)
-        audit_id = jobs.submit(session, new)
-        view = one_audit(session, audit_id)
-    _ring(parts, audit_id)
-    return view
+
+
+def _is_compared(body: AuditRequest, policy: GatePolicy | None) -> bool:
+    """Whether a baseline is asked for: then every image counts, in the first audit as well."""
+    return body.baseline is not None or (policy is not None and policy.baseline.branch is not None)
 
 
 def cancel(parts: Parts, audit_id: str) -> AuditView:
@@ -75,7 +111,7 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
         view = one_audit(session, audit_id)
-    _ring(parts, audit_id)
+    ring_for(parts, audit_id)
     return view
 
 
@@ -90,16 +126,3 @@ def _check_queue(session: Session, max_queued: int) -> None:
     waiting = count_queued(session)
     if waiting >= max_queued:
         raise HoldfastError("queue_full", n=waiting, s=30)
-
-
-def _ring(parts: Parts, audit_id: str) -> None:
-    """Ring after the commit. The rows are the job: a lost ring is rung again by the reconciler."""
-    try:
-        with parts.db.reading() as session:
-            shards = jobs.unrung(session, audit_id)
-        for _, queue in shards:
-            parts.ring(queue)
-        with parts.db.transaction() as session:
-            jobs.mark_rung(session, [shard_id for shard_id, _ in shards])
-    except Exception:  # noqa: BLE001 - whatever the broker raises, the audit is written
-        _log.warning("ring_failed", audit_id=audit_id, exc_info=True)

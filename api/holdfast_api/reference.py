@@ -23,7 +23,7 @@ _EVERYWHERE: Final = (
     *("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type"),
 )
 """Codes that would stand at nearly every endpoint; the page names them once."""
-_METHODS: Final = ("get", "head", "post", "put", "delete")
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 
 
 @router.get("/problems")

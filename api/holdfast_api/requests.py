@@ -13,14 +13,17 @@ from pydantic import (
 
 from holdfast.errors import clean
 from holdfast.gate import PRESETS
+from holdfast_api.choosing import BaselineChoice
 from holdfast_db.queries import MAX_LIMIT
 
 __all__ = [
+    "POLICY_SCHEMA",
     "AssetQuery",
     "AuditQuery",
     "AuditRequest",
     "GateRequest",
     "ModelRequest",
+    "PolicyBlock",
     "ProbeSetRequest",
     "Sha256",
     "Slug",
@@ -33,10 +36,10 @@ _MAX_PARTS = 50_000
 _LEVEL: Final = {"enum": ["off", "warn", "error"]}
 _LIMITS: Final = {
     "type": "object",
-    "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
+    "properties": {name: {"type": "number"} for name in ("min", "max", "max_drop")},
     "additionalProperties": False,
 }
-_POLICY: Final[dict[str, Any]] = {
+POLICY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "description": "The `gate:` block of holdfast.yaml.",
     "properties": {
@@ -52,6 +55,28 @@ _POLICY: Final[dict[str, Any]] = {
             },
         },
         "on_inconclusive": {"enum": ["inconclusive", "fail", "pass"]},
+        "baseline": {
+            "type": "object",
+            "properties": {
+                "branch": {"type": "string"},
+                "file": {"type": "string"},
+                "on_missing": _LEVEL,
+            },
+            "additionalProperties": False,
+        },
+        "ignore": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "until": {"type": "string", "format": "date"},
+                    "reason": {"type": "string", "minLength": 3},
+                },
+                "required": ["id", "until", "reason"],
+                "additionalProperties": False,
+            },
+        },
     },
     "examples": [{"assertions": {"translation.consistency": ["error", {"min": 0.9}]}}],
 }
@@ -89,7 +114,8 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Title = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_one_line)]
 Block = Annotated[dict[str, Any], AfterValidator(_shallow)]
-PolicyBlock = Annotated[Block, WithJsonSchema(_POLICY)]
+PolicyId = Annotated[str | None, Field(max_length=64)]
+PolicyBlock = Annotated[Block, WithJsonSchema(POLICY_SCHEMA)]
 
 
 class _Request(BaseModel):
@@ -127,7 +153,11 @@ class ProbeSetRequest(_FromFile):
 
 
 class AuditRequest(_Request):
-    """Asks for an audit. `plan` and `policy` are the blocks of `holdfast.yaml`."""
+    """Asks for an audit. `plan` and `policy` are the blocks of `holdfast.yaml`.
+
+    `policy_id` names a stored policy instead. With a `baseline` every image is looked at, and the
+    verdict comes after the comparison. What was measured before is taken over unless `fresh`.
+    """
 
     project: Slug = "default"
     branch: Title | None = None
@@ -136,6 +166,9 @@ class AuditRequest(_Request):
     probe_set_id: Annotated[str, Field(max_length=64)]
     plan: Block = {}
     policy: PolicyBlock | None = None
+    policy_id: PolicyId = None
+    baseline: BaselineChoice | None = None
+    fresh: bool = False
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
 
 
@@ -165,6 +198,8 @@ class AssetQuery(_PageQuery):
 
 
 class GateRequest(_Request):
-    """Asks to judge a stored result by another policy."""
+    """Asks to judge a stored result by another policy, written out or stored."""
 
-    policy: PolicyBlock
+    policy: PolicyBlock | None = None
+    policy_id: PolicyId = None
+    baseline: BaselineChoice | None = None

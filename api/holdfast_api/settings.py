@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from holdfast_db.hook_rules import read_allow
+
 __all__ = ["LOOPBACK_NAMES", "ApiSettings"]
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -36,6 +38,15 @@ class ApiSettings(BaseSettings):
     session_s: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
     poll_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     """How often the long poll and the event stream look into the database."""
+
+    webhook_allow: str = ""
+    """Where webhooks may go, as the scheduler has it; empty turns them off."""
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _is_readable(cls, text: str) -> str:
+        read_allow(text)
+        return text
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

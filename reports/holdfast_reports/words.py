@@ -23,6 +23,7 @@ __all__ = [
     "percent",
     "share",
     "shift",
+    "short_p",
     "short_share",
     "signed",
     "text",
@@ -121,6 +122,11 @@ def difference(value: float) -> str:
         return share(0.0)
     sign = "+" if value > 0 else _MINUS
     return f"{sign}{abs(value):.3f}"
+
+
+def short_p(value: float) -> str:
+    """A p value: three digits are more than anybody should believe."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - what three digits show
 
 
 def percent(value: float) -> str:

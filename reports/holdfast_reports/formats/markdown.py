@@ -1,11 +1,12 @@
 """A summary in GitHub's Markdown, short enough for a pull request or the page of a run."""
 
-import re
 from typing import Final
 
 from holdfast.records.policy import Decision, Judgement, Level, Verdict
 from holdfast.records.result import AuditResult, Example
 from holdfast_reports.formats.issues import Issue, issues, judged, subject
+from holdfast_reports.markup import code as _code
+from holdfast_reports.markup import plain as _plain
 from holdfast_reports.parts.banner import STATUS, WORD, banner
 from holdfast_reports.parts.bars import limit_words
 from holdfast_reports.parts.examples import examples
@@ -28,10 +29,6 @@ _MOST_ISSUES: Final = 10
 _MOST_IMAGES: Final = 6
 _CUT: Final = 300
 _ORDER: Final = [Decision.failed, Decision.inconclusive, Decision.passed]
-# Every other ASCII sign can mean something in Markdown or HTML; `www.` makes a link of a text.
-_MARKUP: Final = re.compile(
-    r"[^a-zA-Z0-9 .,;:_/()%+=\x80-\U0010ffff-]|:(?! )|\b_|_\b|(?<=www)\.", re.IGNORECASE
-)
 
 
 def render_markdown(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> str:
@@ -152,13 +149,3 @@ def _origin(result: AuditResult) -> str:
         f"model {_code(origin.model_sha256)}, plan {_code(origin.plan_digest)}, "
         f"Holdfast {_code(text(origin.engine_version))}"
     )
-
-
-def _plain(words: str) -> str:
-    """Text that is only text: what could be markup, a row's end or a mention is an entity."""
-    return _MARKUP.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), words)
-
-
-def _code(words: str) -> str:
-    """A name: nothing in it is a link, an address or a mention to any reader."""
-    return f"<code>{_plain(words)}</code>"
