@@ -24,6 +24,7 @@ __all__ = ["Poster", "Sent", "signature"]
 
 _LIMIT_S: Final = 5.0
 _MAX_ANSWER: Final = 4096
+_V4: Final = 4
 _PREFIX: Final = "whsec_"
 
 
@@ -76,6 +77,8 @@ class Poster:
             connection.request("POST", target.path, message.payload.encode(), _headers(message))
             answer = connection.getresponse()
             answer.read(_MAX_ANSWER)
+            if connection.is_cut:  # an answer that was cut off in its headers looks complete
+                return Sent(error="late")
         except ssl.SSLError:
             return Sent(error="late" if connection.is_cut else "tls")
         except (OSError, http.client.HTTPException):
@@ -93,13 +96,17 @@ class _Pinned(http.client.HTTPSConnection):
 
     def __init__(self, target: Target, address: Address, tls: ssl.SSLContext) -> None:
         super().__init__(target.host, target.port, timeout=_LIMIT_S, context=tls)
-        self._address = str(address)
+        self._address = address
         self._tls = tls
         self.is_cut = False
 
     def connect(self) -> None:
         """Connect to the pinned address; the certificate must be one of the name."""
-        plain = socket.create_connection((self._address, self.port), timeout=_LIMIT_S)
+        family = socket.AF_INET if self._address.version == _V4 else socket.AF_INET6
+        plain = socket.socket(family, socket.SOCK_STREAM)
+        self.sock = plain  # so that it is closed whatever happens
+        plain.settimeout(_LIMIT_S)
+        plain.connect((str(self._address), self.port))
         # The handshake comes when `cut` knows the socket: it can take long as well.
         self.sock = self._tls.wrap_socket(
             plain, server_hostname=self.host, do_handshake_on_connect=False
