@@ -28,6 +28,7 @@ __all__ = [
     "signed",
     "text",
     "title",
+    "whose",
     "zoom",
 ]
 
@@ -49,6 +50,15 @@ def text(foreign: object, cut: int = 80) -> str:
     It is not escaped: markup is the renderer's business.
     """
     return _UNSEEN.sub("", clean(foreign, cut)).strip()
+
+
+def whose(assertion_id: str) -> str:
+    """` of class cat`, ` of every group`: the images an assertion is about; empty for all."""
+    _, at, rest = assertion_id.partition("@")
+    kind, _, name = rest.partition("=")
+    if not at:
+        return ""
+    return f" of every {text(kind)}" if name == "*" else f" of {text(kind)} {text(name)}"
 
 
 def title(sentence: str) -> str:

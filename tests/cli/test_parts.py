@@ -10,10 +10,9 @@ from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan, Preset
 from holdfast_cli import options
 from holdfast_cli.config import Config
-from holdfast_cli.gates import with_options
 from holdfast_cli.local import child_limits
 from holdfast_cli.options import FailOn, Inconclusive
-from holdfast_cli.order import PlanOptions, make_order
+from holdfast_cli.order import GateOptions, PlanOptions, make_order, with_options
 from holdfast_cli.ports import check_bind, listen
 from holdfast_cli.problems import missing_part
 from holdfast_cli.progress import progress
@@ -34,13 +33,13 @@ def test_a_duration_that_is_none_is_refused(text: str) -> None:
 
 def test_options_change_the_gate_itself_so_that_every_reader_sees_it() -> None:
     gate = {"assertions": {"accuracy": ["warn", {"min": 0.5}], "scale.drift": False}}
-    changed = with_options(gate, Inconclusive.fails, FailOn.warn)
+    changed = with_options(gate, GateOptions(Inconclusive.fails, FailOn.warn))
     assert changed == {
         "assertions": {"accuracy": ["error", {"min": 0.5}], "scale.drift": False},
         "on_inconclusive": "fail",
     }
-    assert with_options(gate, None, FailOn.error) == gate
-    assert with_options(None, Inconclusive.fails, FailOn.warn) is None
+    assert with_options(gate, GateOptions()) == gate
+    assert with_options(None, GateOptions(Inconclusive.fails, FailOn.warn)) is None
 
 
 def test_another_preset_drops_the_values_of_a_custom_one(tmp_path: Path) -> None:
@@ -51,8 +50,7 @@ def test_another_preset_drops_the_values_of_a_custom_one(tmp_path: Path) -> None
         tmp_path,
         Config(plan=plan),
         PlanOptions(input=options.InputPreset.unit),
-        inconclusive=None,
-        fail_on=FailOn.error,
+        GateOptions(),
     )
     assert order.plan.input.preset is Preset.unit
     assert order.plan.input.scale is None

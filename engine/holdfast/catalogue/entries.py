@@ -242,5 +242,6 @@ CATALOGUE: tuple[Entry, ...] = (
 
 
 def find(measurement_id: str) -> Entry | None:
-    """The entry with this id, or None."""
-    return next((entry for entry in CATALOGUE if entry.id == measurement_id), None)
+    """The entry with this id, or None; `id@class=NAME` and `id@group=NAME` have that of `id`."""
+    plain = measurement_id.partition("@")[0]
+    return next((entry for entry in CATALOGUE if entry.id == plain), None)

@@ -41,7 +41,7 @@ def images_to_decide(
         return None
     quantile = NormalDist().inv_cdf(1.0 - tail)
     ratio = (quantile + _POWER_QUANTILE) / quantile * half / distance
-    if n_images * ratio**2 > MOST:
+    if ratio > math.sqrt(MOST / max(n_images, 1)):
         return None
     return max(n_images + 1, math.ceil(n_images * ratio**2))
 

@@ -144,7 +144,7 @@ class _Judging:
     ) -> Judgement:
         level, ignored_until, note = self._ignored(assertion)
         change = None
-        if self.comparison and assertion.max_drop is not None:
+        if self.comparison is not None:
             change = record_of(change_of(self.comparison, assertion.measurement, assertion.group))
         return Judgement(
             id=assertion.id,
