@@ -1,5 +1,7 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
+from typing import Final
+
 import structlog
 from sqlalchemy.orm import Session
 
@@ -8,15 +10,18 @@ from holdfast.gate import read_policy
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
 from holdfast_api.audit_views import audit_row, one_audit
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
 from holdfast_api.views import AuditView
 from holdfast_db import jobs
+from holdfast_db.projects import count_queued_of, ensure_project, get_project
 from holdfast_db.queries import count_queued, get_model, get_probe_set
 
 __all__ = ["cancel", "retry", "submit"]
 
+_RETRY_S: Final = 30
 _log = structlog.get_logger(__name__)
 
 
@@ -25,23 +30,25 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
 
     Raises:
         HoldfastError: `invalid_plan`, `invalid_policy`, `unknown_assertion`, `not_found` for the
-            model or the probe set, `queue_full`.
+            project, the model or the probe set, `queue_full`, `project_queue_full`.
     """
     plan = read_record(AuditPlan, body.plan, "invalid_plan")
     policy = None if body.policy is None else read_policy(body.policy).model_dump_json()
+    project = filed_under(parts, body.project)
     new = jobs.NewAudit(
         model_id=known_id(body.model_id, "model"),
         probe_set_id=known_id(body.probe_set_id, "probe set"),
         plan=plan.model_dump_json(),
         policy=policy,
-        project=body.project,
+        project=project,
         branch=body.branch,
         commit=body.commit,
         priority=body.priority,
     )
     with parts.db.transaction() as session:
         _check_parts(session, new)
-        _check_queue(session, parts.settings.max_queued)
+        ensure_project(session, project)
+        _check_queue(session, parts, project)
         audit_id = jobs.submit(session, new)
         view = one_audit(session, audit_id)
     _ring(parts, audit_id)
@@ -66,11 +73,11 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     """Queue a failed or cancelled audit again.
 
     Raises:
-        HoldfastError: `not_found`, `not_retryable`, `queue_full`.
+        HoldfastError: `not_found`, `not_retryable`, `queue_full`, `project_queue_full`.
     """
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
-        _check_queue(session, parts.settings.max_queued)
+        _check_queue(session, parts, row.project)
         if not jobs.retry(session, row.id):
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
@@ -80,16 +87,26 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
 
 
 def _check_parts(session: Session, new: jobs.NewAudit) -> None:
-    if get_model(session, new.model_id) is None:
-        raise HoldfastError("not_found", what="model")
-    if get_probe_set(session, new.probe_set_id) is None:
-        raise HoldfastError("not_found", what="probe set")
+    """An audit uses what is in its own project, or its readers would see another's names."""
+    model, probe_set = get_model(session, new.model_id), get_probe_set(session, new.probe_set_id)
+    if model is None or model.project != new.project:
+        raise HoldfastError("not_found", what=f"model in project {new.project}")
+    if probe_set is None or probe_set.project != new.project:
+        raise HoldfastError("not_found", what=f"probe set in project {new.project}")
 
 
-def _check_queue(session: Session, max_queued: int) -> None:
-    waiting = count_queued(session)
-    if waiting >= max_queued:
-        raise HoldfastError("queue_full", n=waiting, s=30)
+def _check_queue(session: Session, parts: Parts, slug: str) -> None:
+    """Refuse a job more than the service, or its project, may let wait."""
+    with parts.whole_db.reading() as whole:
+        waiting = count_queued(whole)
+    if waiting >= parts.settings.max_queued:
+        raise HoldfastError("queue_full", n=waiting, s=_RETRY_S)
+    project = get_project(session, slug)
+    if project is None or project.max_queued is None:
+        return
+    own = count_queued_of(session, slug)
+    if own >= project.max_queued:
+        raise HoldfastError("project_queue_full", n=own, project=slug, s=_RETRY_S)
 
 
 def _ring(parts: Parts, audit_id: str) -> None:

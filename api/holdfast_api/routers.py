@@ -10,7 +10,9 @@ from holdfast_api import (
     login,
     outcomes,
     pages,
+    projects,
     reference,
+    tokens,
     uploads,
 )
 
@@ -22,6 +24,8 @@ API_ROUTERS: Final = (
     audits.router,
     events.router,
     outcomes.router,
+    projects.router,
+    tokens.router,
     health.router,
 )
 PAGE_ROUTERS: Final = (pages.router, login.router, reference.router)
