@@ -3,11 +3,13 @@
 import contextlib
 import io
 import json
+import shutil
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import uvicorn
@@ -17,9 +19,12 @@ from httpx2 import Response
 from holdfast.gate import judge, read_policy
 from holdfast.records.job import Progress
 from holdfast.records.result import AuditResult
+from holdfast_api.app import create_app
 from holdfast_api.parts import Parts
+from holdfast_api.settings import ApiSettings
 from holdfast_db import jobs
 from holdfast_db.queries import get_shards
+from holdfast_db.settings import StorageSettings
 from programs import free_loopback_port
 
 __all__ = [
@@ -30,6 +35,7 @@ __all__ = [
     "SAMPLES",
     "NewWorld",
     "World",
+    "a_world",
     "result_of",
     "serving",
     "zip_of",
@@ -90,7 +96,8 @@ class World:
 
     def audit(self, **more: object) -> str:
         """The id of a queued audit."""
-        body = {"model_id": self.model(), "probe_set_id": self.probe_set(), **more}
+        place = {"project": more["project"]} if "project" in more else {}
+        body = {"model_id": self.model(**place), "probe_set_id": self.probe_set(**place), **more}
         answer = self.client.post("/v1/audits", json=body)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
@@ -150,6 +157,18 @@ class World:
         """The names of all files in the store, partial ones included."""
         blobs = self.parts.store.root / "blobs"
         return sorted(path.name for path in blobs.rglob("*") if path.is_file())
+
+
+@contextlib.contextmanager
+def a_world(folder: Path, empty_database: Path, **settings: object) -> Iterator[World]:
+    """A service in `folder` with these settings, for the length of the block."""
+    shutil.copy(empty_database, folder / "holdfast.db")
+    rings: list[str] = []
+    storage = StorageSettings(data=folder, min_free_bytes=0)
+    api = ApiSettings.model_validate({"poll_s": 0.02, **settings})
+    app = create_app(api, storage, ring=rings.append)
+    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
+        yield World(client, app.state.parts, rings)
 
 
 NewWorld: TypeAlias = Callable[..., World]

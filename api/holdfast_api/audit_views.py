@@ -10,7 +10,7 @@ from holdfast_api.ids import known_id
 from holdfast_api.problems import title_of
 from holdfast_api.views import AuditErrorView, AuditLinksView, AuditView, ProgressView
 from holdfast_db.queries import get_audit, get_models, get_probe_sets
-from holdfast_db.tables import AuditRow
+from holdfast_db.tables import AuditRow, ModelRow, ProbeSetRow
 
 __all__ = ["OPEN_STATES", "audit_row", "audit_views", "one_audit"]
 
@@ -44,7 +44,8 @@ def audit_views(session: Session, rows: Sequence[AuditRow]) -> list[AuditView]:
     models = get_models(session, (row.model_id for row in rows))
     probe_sets = get_probe_sets(session, (row.probe_set_id for row in rows))
     return [
-        _view(row, models[row.model_id].name, probe_sets[row.probe_set_id].name) for row in rows
+        _view(row, _name(models.get(row.model_id)), _name(probe_sets.get(row.probe_set_id)))
+        for row in rows
     ]
 
 
@@ -60,6 +61,11 @@ def _view(row: AuditRow, model_name: str, probe_set_name: str) -> AuditView:
             "links": _links(row),
         }
     )
+
+
+def _name(row: ModelRow | ProbeSetRow | None) -> str:
+    # Before projects were kept apart an audit could use what another project had.
+    return "" if row is None else row.name
 
 
 def _error(row: AuditRow) -> AuditErrorView | None:

@@ -7,16 +7,17 @@ from pydantic import BaseModel, Field
 
 from holdfast.errors import HoldfastError
 from holdfast.records.policy import Decision, Verdict
+from holdfast_api.callers import NOBODY
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
 from holdfast_api.requests import Slug, Title
 from holdfast_db.gates import last_audit
-from holdfast_db.tables import ProjectRow
+from holdfast_db.projects import get_project
 from holdfast_reports.formats.badge import Badge, badge_json, badge_svg
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/projects", tags=["Projects"])
+router = APIRouter(prefix="/v1/projects", tags=["Branches"])
 _FRESH: Final = {"Cache-Control": "no-cache, max-age=0"}
 _SVG: Final = "image/svg+xml"
 
@@ -42,7 +43,7 @@ class BadgeQuery(BaseModel, frozen=True):
     response_class=Response,
     responses={
         200: {"content": {_SVG: {}}, "description": "A badge that needs no network."},
-        **declare("not_found"),
+        **declare("not_found", "unauthorized"),
     },
 )
 def get_project_badge(
@@ -55,7 +56,7 @@ def get_project_badge(
 @router.get(
     "/{slug}/badge.json",
     response_model=ShieldView,
-    responses=declare("not_found"),
+    responses=declare("not_found", "unauthorized"),
 )
 def get_project_shield(
     slug: Annotated[Slug, Path()], parts: PartsDep, query: Annotated[BadgeQuery, Query()]
@@ -66,10 +67,13 @@ def get_project_shield(
 
 
 def _badge(parts: Parts, slug: str, query: BadgeQuery) -> Badge:
-    with parts.db.reading() as session:
-        project = session.get(ProjectRow, slug)
-        if project is None:
-            raise HoldfastError("not_found", what="project")
+    with parts.whole_db.reading() as session:
+        project = get_project(session, slug)
+        if project is None or not (project.public_badge or _may_read(parts, slug)):
+            # Who may not see a project is not told whether there is one.
+            raise HoldfastError(
+                "unauthorized" if parts.caller is NOBODY else "not_found", what="project"
+            )
         audit = last_audit(session, slug, query.branch or project.default_branch)
     if audit is None or audit.verdict is None:
         return Badge(query.assertion or "holdfast")
@@ -77,6 +81,10 @@ def _badge(parts: Parts, slug: str, query: BadgeQuery) -> Badge:
     if query.assertion is None:
         return Badge("holdfast", verdict.decision)
     return _of_assertion(verdict, query.assertion)
+
+
+def _may_read(parts: Parts, slug: str) -> bool:
+    return parts.caller.has("read") and parts.caller.project in (None, slug)
 
 
 def _of_assertion(verdict: Verdict, assertion: str) -> Badge:

@@ -12,15 +12,16 @@ from holdfast_api.choosing import BranchName
 from holdfast_api.ids import known_id
 from holdfast_api.parts import PartsDep
 from holdfast_api.problems import declare
-from holdfast_api.requests import Slug, Title
+from holdfast_api.requests import Request, Slug, Title
 from holdfast_db.baselines import Baseline, list_baselines, pinned
 from holdfast_db.gates import HistoryPoint, history
+from holdfast_db.projects import get_project
 from holdfast_db.queries import get_audit
 from holdfast_db.tables import AuditRow, BaselineRow
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/projects", tags=["Projects"])
+router = APIRouter(prefix="/v1/projects", tags=["Branches"])
 SlugPath = Annotated[Slug, Path()]
 Branch = Annotated[BranchName, Path()]
 
@@ -42,7 +43,7 @@ class BaselineListView(BaseModel):
     items: list[BaselineView]
 
 
-class BaselineRequest(BaseModel, extra="forbid", frozen=True):
+class BaselineRequest(Request):
     """Pins an audit as the baseline of a branch, until it is unpinned."""
 
     audit_id: Annotated[str, Field(max_length=64)]
@@ -70,10 +71,11 @@ class HistoryView(BaseModel):
     points: list[PointView]
 
 
-@router.get("/{slug}/baselines")
+@router.get("/{slug}/baselines", responses=declare("not_found"))
 def get_baselines(slug: SlugPath, parts: PartsDep) -> BaselineListView:
     """The baselines of a project: pinned, or the last audit of a branch that passed."""
     with parts.db.reading() as session:
+        _check_project(session, slug)
         return BaselineListView(items=[_baseline(each) for each in list_baselines(session, slug)])
 
 
@@ -86,6 +88,7 @@ def pin_baseline(
 ) -> BaselineView:
     """Pin an audit as the baseline of a branch."""
     with parts.db.transaction() as session:
+        _check_project(session, slug)
         audit = _finished(session, slug, body.audit_id)
         row = pinned(session, slug, branch) or BaselineRow(project=slug, branch=branch)
         row.audit_id, row.reason, row.created_at = audit.id, body.reason, datetime.now(UTC)
@@ -97,13 +100,14 @@ def pin_baseline(
 def unpin_baseline(slug: SlugPath, branch: Branch, parts: PartsDep) -> None:
     """Go back to the last audit of the branch that passed."""
     with parts.db.transaction() as session:
+        _check_project(session, slug)
         row = pinned(session, slug, branch)
         if row is None:
             raise HoldfastError("not_found", what="pinned baseline")
         session.delete(row)
 
 
-@router.get("/{slug}/history")
+@router.get("/{slug}/history", responses=declare("not_found"))
 def get_history(
     slug: SlugPath,
     parts: PartsDep,
@@ -113,9 +117,15 @@ def get_history(
 ) -> HistoryView:
     """How one measurement went on, from audit to audit; without a branch over all of them."""
     with parts.db.reading() as session:
+        _check_project(session, slug)
         points = history(session, slug, branch, assertion, limit)
         shown = [_point(point) for point in points]
     return HistoryView(assertion=assertion, branch=branch, points=shown)
+
+
+def _check_project(session: Session, slug: str) -> None:
+    if get_project(session, slug) is None:
+        raise HoldfastError("not_found", what="project")
 
 
 def _finished(session: Session, slug: str, audit_id: str) -> AuditRow:

@@ -13,8 +13,9 @@ from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
 from holdfast_api.ids import known_id
 from holdfast_db.baselines import find_baseline
+from holdfast_db.projects import get_project
 from holdfast_db.queries import get_audit, get_probe_set
-from holdfast_db.tables import AuditRow, PolicyRow, ProjectRow
+from holdfast_db.tables import AuditRow, PolicyRow
 
 __all__ = [
     "BaselineChoice",
@@ -71,7 +72,7 @@ def choose_policy(
         if row is None or row.project != project or row.archived_at is not None:
             raise HoldfastError("not_found", what=f"policy in project {project}")
         return GatePolicy.model_validate_json(row.policy)
-    home = session.get(ProjectRow, project)
+    home = get_project(session, project)
     own = session.get(PolicyRow, home.policy_id) if home and home.policy_id else None
     return GatePolicy.model_validate_json(own.policy) if own else None
 

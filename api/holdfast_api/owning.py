@@ -1,5 +1,7 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
+from typing import Final
+
 from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
@@ -14,6 +16,7 @@ from holdfast_api.choosing import (
     is_sequential,
     plan_digest,
 )
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
@@ -21,9 +24,12 @@ from holdfast_api.reusing import find_taken, sameness
 from holdfast_api.ringing import ring_for
 from holdfast_api.views import AuditView
 from holdfast_db import jobs
+from holdfast_db.projects import count_queued_of, ensure_project, get_project
 from holdfast_db.queries import count_queued, get_model, get_probe_set
 
 __all__ = ["cancel", "retry", "submit"]
+
+_RETRY_S: Final = 30
 
 
 def submit(parts: Parts, body: AuditRequest) -> AuditView:
@@ -32,19 +38,23 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
     Raises:
         HoldfastError: `invalid_plan`, `invalid_policy`, `unknown_assertion`, `not_found` for the
             model, the probe set, the policy or the baseline, `baseline_not_done`,
-            `not_comparable`, `queue_full`.
+            `not_comparable`, `queue_full`, `project_queue_full`.
     """
     plan = read_record(AuditPlan, body.plan, "invalid_plan")
+    project = filed_under(parts, body.project)
     with parts.db.reading() as session:
-        policy = choose_policy(session, body.project, body.policy, body.policy_id)
-        new = _asked(session, body, plan, policy)
-    sequential = is_sequential(plan, policy) and not _is_compared(body, policy)
-    same = sameness(parts, new, sequential=sequential)
+        policy = choose_policy(session, project, body.policy, body.policy_id)
+        if _is_compared(body, policy):  # two results are compared on all their images
+            plan = plan.model_copy(update={"full": True})
+        new = _asked(session, body, project, plan, policy)
+        _check_parts(session, new)
+    same = sameness(parts, new, sequential=is_sequential(plan, policy))
     taken = None if body.fresh else find_taken(parts, same, policy)
     with parts.db.transaction() as session:
         _check_parts(session, new)
+        ensure_project(session, project)
         if taken is None:
-            _check_queue(session, parts.settings.max_queued)
+            _check_queue(session, parts, project)
             audit_id = jobs.submit(session, new)
         else:
             audit_id = jobs.submit_done(session, new, taken)
@@ -55,15 +65,17 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
 
 
 def _asked(
-    session: Session, body: AuditRequest, plan: AuditPlan, policy: GatePolicy | None
+    session: Session,
+    body: AuditRequest,
+    project: str,
+    plan: AuditPlan,
+    policy: GatePolicy | None,
 ) -> jobs.NewAudit:
     """What is asked, with the baseline that the branch has at this moment."""
-    if _is_compared(body, policy):
-        plan = plan.model_copy(update={"full": True})
     probe_set_id = known_id(body.probe_set_id, "probe set")
     probe_set = get_probe_set(session, probe_set_id)
     asked = plan_digest(plan, policy)
-    question = Question(body.project, probe_set.sha256 if probe_set else "", asked)
+    question = Question(project, probe_set.sha256 if probe_set else "", asked)
     baseline = choose_baseline(session, question, body.baseline, policy)
     return jobs.NewAudit(
         model_id=known_id(body.model_id, "model"),
@@ -72,7 +84,7 @@ def _asked(
         policy=None if policy is None else policy.model_dump_json(),
         plan_digest=asked,
         baseline_id=baseline.id if baseline else None,
-        project=body.project,
+        project=project,
         branch=body.branch,
         commit=body.commit,
         priority=body.priority,
@@ -102,11 +114,11 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     """Queue a failed or cancelled audit again.
 
     Raises:
-        HoldfastError: `not_found`, `not_retryable`, `queue_full`.
+        HoldfastError: `not_found`, `not_retryable`, `queue_full`, `project_queue_full`.
     """
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
-        _check_queue(session, parts.settings.max_queued)
+        _check_queue(session, parts, row.project)
         if not jobs.retry(session, row.id):
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
@@ -116,13 +128,23 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
 
 
 def _check_parts(session: Session, new: jobs.NewAudit) -> None:
-    if get_model(session, new.model_id) is None:
-        raise HoldfastError("not_found", what="model")
-    if get_probe_set(session, new.probe_set_id) is None:
-        raise HoldfastError("not_found", what="probe set")
+    """An audit uses what is in its own project, or its readers would see another's names."""
+    model, probe_set = get_model(session, new.model_id), get_probe_set(session, new.probe_set_id)
+    if model is None or model.project != new.project:
+        raise HoldfastError("not_found", what=f"model in project {new.project}")
+    if probe_set is None or probe_set.project != new.project:
+        raise HoldfastError("not_found", what=f"probe set in project {new.project}")
 
 
-def _check_queue(session: Session, max_queued: int) -> None:
-    waiting = count_queued(session)
-    if waiting >= max_queued:
-        raise HoldfastError("queue_full", n=waiting, s=30)
+def _check_queue(session: Session, parts: Parts, slug: str) -> None:
+    """Refuse a job more than the service, or its project, may let wait."""
+    with parts.whole_db.reading() as whole:
+        waiting = count_queued(whole)
+    if waiting >= parts.settings.max_queued:
+        raise HoldfastError("queue_full", n=waiting, s=_RETRY_S)
+    project = get_project(session, slug)
+    if project is None or project.max_queued is None:
+        return
+    own = count_queued_of(session, slug)
+    if own >= project.max_queued:
+        raise HoldfastError("project_queue_full", n=own, project=slug, s=_RETRY_S)

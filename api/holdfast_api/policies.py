@@ -4,20 +4,29 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
 from holdfast.records.base import digest
 from holdfast.records.policy import GatePolicy
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import PartsDep
 from holdfast_api.policy_faults import PolicyFault, faults_of
 from holdfast_api.problems import declare
-from holdfast_api.requests import POLICY_SCHEMA, Block, PolicyBlock, Slug, Title
-from holdfast_db.pages import MAX_LIMIT
+from holdfast_api.requests import (
+    POLICY_SCHEMA,
+    Block,
+    PageQuery,
+    PolicyBlock,
+    ProjectSlug,
+    Request,
+    Title,
+)
 from holdfast_db.policies import add_policy, list_policies
+from holdfast_db.projects import ensure_project
 from holdfast_db.tables import PolicyRow
 
 __all__ = ["router"]
@@ -25,10 +34,10 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/policies", tags=["Policies"])
 
 
-class PolicyRequest(BaseModel, extra="forbid", frozen=True):
+class PolicyRequest(Request):
     """Stores a policy: the `gate:` block of `holdfast.yaml`, under a name."""
 
-    project: Slug = "default"
+    project: ProjectSlug = None
     name: Title
     policy: PolicyBlock
 
@@ -52,7 +61,7 @@ class PolicyListView(BaseModel):
     next_cursor: str | None
 
 
-class PolicyCheck(BaseModel, extra="forbid", frozen=True):
+class PolicyCheck(Request):
     """A policy to look at; it may be anything."""
 
     policy: Block
@@ -65,13 +74,10 @@ class PolicyCheckView(BaseModel):
     errors: list[PolicyFault]
 
 
-class PolicyQuery(BaseModel, frozen=True):
+class PolicyQuery(PageQuery):
     """Which policies to list."""
 
-    project: Slug | None = None
     name: Title | None = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
-    cursor: Annotated[str, Field(max_length=200)] | None = None
 
 
 @router.post(
@@ -79,15 +85,17 @@ class PolicyQuery(BaseModel, frozen=True):
     status_code=201,
     responses={
         200: {"model": PolicyView, "description": "The same policy is here under this name."},
-        **declare("invalid_policy", "unknown_assertion"),
+        **declare("not_found", "invalid_policy", "unknown_assertion"),
     },
 )
 def create_policy(body: PolicyRequest, parts: PartsDep, response: Response) -> PolicyView:
     """Store a policy. It never changes; another one gets another id."""
     policy = read_policy(body.policy)
+    project = filed_under(parts, body.project)
     with parts.db.transaction() as session:
+        ensure_project(session, project)
         row, is_new = add_policy(
-            session, body.project, body.name, digest(policy), policy.model_dump_json()
+            session, project, body.name, digest(policy), policy.model_dump_json()
         )
         view = _view(row)
     if not is_new:

@@ -23,8 +23,11 @@ __all__ = [
     "AuditRequest",
     "GateRequest",
     "ModelRequest",
+    "PageQuery",
     "PolicyBlock",
     "ProbeSetRequest",
+    "Request",
+    "ScopeName",
     "Sha256",
     "Slug",
     "Title",
@@ -111,6 +114,11 @@ def _one_line(text: str) -> str:
 
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ProjectSlug = Annotated[
+    Slug | None,
+    Field(description="Left out: the project of the token, or `default` for one without."),
+]
+ScopeName = Literal["read", "audit", "admin"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Title = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_one_line)]
 Block = Annotated[dict[str, Any], AfterValidator(_shallow)]
@@ -118,11 +126,13 @@ PolicyId = Annotated[str | None, Field(max_length=64)]
 PolicyBlock = Annotated[Block, WithJsonSchema(POLICY_SCHEMA)]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """A body of which nothing is ignored."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class UploadRequest(_Request):
+class UploadRequest(Request):
     """Announces a file; its bytes follow with PUT."""
 
     kind: Literal["model", "probes"]
@@ -131,8 +141,8 @@ class UploadRequest(_Request):
     filename: Title | None = None
 
 
-class _FromFile(_Request):
-    project: Slug = "default"
+class _FromFile(Request):
+    project: ProjectSlug = None
     name: Title
     upload_id: Annotated[str, Field(max_length=64)] | None = None
     sha256: Sha256 | None = None
@@ -152,14 +162,14 @@ class ProbeSetRequest(_FromFile):
     """Gives a name to an uploaded archive of images."""
 
 
-class AuditRequest(_Request):
+class AuditRequest(Request):
     """Asks for an audit. `plan` and `policy` are the blocks of `holdfast.yaml`.
 
     `policy_id` names a stored policy instead. With a `baseline` every image is looked at, and the
     verdict comes after the comparison. What was measured before is taken over unless `fresh`.
     """
 
-    project: Slug = "default"
+    project: ProjectSlug = None
     branch: Title | None = None
     commit: Title | None = None
     model_id: Annotated[str, Field(max_length=64)]
@@ -172,7 +182,9 @@ class AuditRequest(_Request):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
 
 
-class _PageQuery(BaseModel):
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
     model_config = ConfigDict(frozen=True)
 
     project: Slug | None = None
@@ -180,7 +192,7 @@ class _PageQuery(BaseModel):
     cursor: Annotated[str, Field(max_length=200)] | None = None
 
 
-class AuditQuery(_PageQuery):
+class AuditQuery(PageQuery):
     """Which audits to list."""
 
     branch: Title | None = None
@@ -190,14 +202,14 @@ class AuditQuery(_PageQuery):
     model_id: Annotated[str, Field(max_length=64, pattern="^[0-9a-f-]+$")] | None = None
 
 
-class AssetQuery(_PageQuery):
+class AssetQuery(PageQuery):
     """Which models or probe sets to list."""
 
     name: Title | None = None
     sha256: Sha256 | None = None
 
 
-class GateRequest(_Request):
+class GateRequest(Request):
     """Asks to judge a stored result by another policy, written out or stored."""
 
     policy: PolicyBlock | None = None

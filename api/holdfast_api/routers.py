@@ -15,7 +15,9 @@ from holdfast_api import (
     outcomes,
     pages,
     policies,
+    projects,
     reference,
+    tokens,
     uploads,
     webhooks,
     workers,
@@ -36,6 +38,8 @@ API_ROUTERS: Final = (
     policies.router,
     webhooks.router,
     workers.router,
+    projects.router,
+    tokens.router,
     health.router,
 )
 PAGE_ROUTERS: Final = (pages.router, login.router, reference.router)

@@ -1,6 +1,6 @@
 """The settings of the API: environment variables with the prefix `HOLDFAST_`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -19,7 +19,15 @@ class ApiSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
 
     token: SecretStr = SecretStr("")
-    """The shared token. Without one only loopback names are served."""
+    """A token of the operator, which may do everything; it is kept nowhere else."""
+    auth: Literal["auto", "on", "off"] = "auto"
+    """Whether callers need a token: auto asks as soon as one is set or was ever made."""
+    session_secret: SecretStr = SecretStr("")
+    """Signs the sessions of browsers; the same for all API processes. Empty: a file of our own."""
+    rate_limit: Annotated[str, Field(pattern=r"^(\d+/(second|minute|hour))?$")] = "3000/minute"
+    """How many requests one token may send; empty for any number."""
+    rate_store: Annotated[str, Field(pattern=r"^(rediss?://.*)?$")] = ""
+    """A Redis in which several API processes count requests together; empty: each counts alone."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -57,7 +65,7 @@ class ApiSettings(BaseSettings):
 
     @property
     def has_token(self) -> bool:
-        """Whether callers must identify themselves."""
+        """Whether the operator has set a token."""
         return bool(self.token.get_secret_value())
 
     @property

@@ -10,15 +10,17 @@ from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
-from holdfast_api.requests import Slug
+from holdfast_api.requests import ProjectSlug, Request, Slug
 from holdfast_db.clock import db_now
 from holdfast_db.hook_rules import check_url, read_allow
 from holdfast_db.hooks import list_deliveries, list_webhooks
 from holdfast_db.outbox import post
 from holdfast_db.pages import MAX_LIMIT
+from holdfast_db.projects import ensure_project
 from holdfast_db.tables import DeliveryRow, WebhookRow
 
 __all__ = ["router"]
@@ -37,15 +39,15 @@ Events = Annotated[list[EventName], Field(min_length=1, max_length=8), AfterVali
 Url = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class WebhookRequest(BaseModel, extra="forbid", frozen=True):
+class WebhookRequest(Request):
     """Asks for messages about a project."""
 
-    project: Slug = "default"
+    project: ProjectSlug = None
     url: Url
-    events: Events = ["audit.finished", "verdict.changed"]
+    events: Annotated[Events, Field(default_factory=lambda: ["audit.finished", "verdict.changed"])]
 
 
-class WebhookChange(BaseModel, extra="forbid", frozen=True):
+class WebhookChange(Request):
     """What to change; what is left out stays."""
 
     url: Url | None = None
@@ -101,14 +103,14 @@ class DeliveryListView(BaseModel):
     next_cursor: str | None
 
 
-@router.post("", status_code=201, responses=declare("webhook_url_refused"))
+@router.post("", status_code=201, responses=declare("not_found", "webhook_url_refused"))
 def create_webhook(body: WebhookRequest, parts: PartsDep, response: Response) -> NewSecretView:
     """Ask for messages. The secret that signs them is shown in this answer only."""
     _check(parts, body.url)
-    row = WebhookRow(
-        project=body.project, url=body.url, events=list(body.events), secret=_new_secret()
-    )
+    project = filed_under(parts, body.project)
+    row = WebhookRow(project=project, url=body.url, events=list(body.events), secret=_new_secret())
     with parts.db.transaction() as session:
+        ensure_project(session, project)
         session.add(row)
     response.headers["Location"] = f"/v1/webhooks/{row.id}"
     return _with_secret(row)

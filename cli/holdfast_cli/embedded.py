@@ -44,7 +44,10 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
         HoldfastError: `insecure_bind`, `port_in_use`, `data_in_use`, or `sandbox_unavailable`;
             nothing was started then.
     """
-    check_bind(host, os.environ.get("HOLDFAST_TOKEN", ""))
+    settings = ApiSettings()
+    # That a token was made once is not enough here: a new, empty database must not be open to all.
+    is_on = settings.auth == "on" or (settings.auth == "auto" and settings.has_token)
+    check_bind(host, asks_for_tokens=is_on)
     _check_sandbox()
     with contextlib.closing(listen(host, port)) as address, _locked(data):
         # Every part reads its own settings; this is how the command's options reach them all.

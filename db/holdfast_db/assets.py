@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
+from holdfast_db.inserting import insert_if_new
 from holdfast_db.store import StoredBlob
 from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow
-from holdfast_db.upserts import insert_if_new
 
 __all__ = ["NewModel", "NewProbeSet", "add_blob", "add_model", "add_probe_set"]
 
@@ -22,6 +22,7 @@ class NewModel:
     blob: StoredBlob
     project: str = "default"
     filename: str | None = None
+    architecture: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class NewProbeSet:
     archive: str
     blob: StoredBlob
     project: str = "default"
+    images: int | None = None
 
 
 def add_blob(session: Session, blob: StoredBlob) -> None:
@@ -44,7 +46,12 @@ def add_model(session: Session, new: NewModel) -> tuple[ModelRow, bool]:
     """Give a model file a name; the row, and whether it is new."""
     add_blob(session, new.blob)
     values = {"project": new.project, "name": new.name, "sha256": new.blob.sha256}
-    more = {"format": new.format, "filename": new.filename, "size_bytes": new.blob.size_bytes}
+    more = {
+        "format": new.format,
+        "architecture": new.architecture,
+        "filename": new.filename,
+        "size_bytes": new.blob.size_bytes,
+    }
     is_new = insert_if_new(session, ModelRow, {**values, **more, "created_at": db_now(session)})
     return session.scalars(select(ModelRow).filter_by(**values)).one(), is_new
 
@@ -53,6 +60,10 @@ def add_probe_set(session: Session, new: NewProbeSet) -> tuple[ProbeSetRow, bool
     """Give an archive of images a name; the row, and whether it is new."""
     add_blob(session, new.blob)
     values = {"project": new.project, "name": new.name, "sha256": new.blob.sha256}
-    more = {"archive": new.archive, "size_bytes": new.blob.size_bytes}
+    more = {
+        "archive": new.archive,
+        "images": new.images,
+        "size_bytes": new.blob.size_bytes,
+    }
     is_new = insert_if_new(session, ProbeSetRow, {**values, **more, "created_at": db_now(session)})
     return session.scalars(select(ProbeSetRow).filter_by(**values)).one(), is_new

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
 from holdfast_db.ids import new_id
+from holdfast_db.inserting import insert_if_new
 from holdfast_db.tables import AuditRow, ComparisonRow, ShardRow
-from holdfast_db.upserts import insert_if_new
 
 __all__ = [
     "MARGIN",

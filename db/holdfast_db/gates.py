@@ -12,8 +12,8 @@ from holdfast.records.result import AuditResult
 from holdfast_db.clock import db_now
 from holdfast_db.comparisons import queue_comparison
 from holdfast_db.ids import new_id
+from holdfast_db.inserting import insert_or_update
 from holdfast_db.tables import AuditRow, MeasurementRow, VerdictRow
-from holdfast_db.upserts import insert_or_update
 
 __all__ = [
     "HistoryPoint",

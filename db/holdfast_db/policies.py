@@ -5,9 +5,9 @@ from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
 from holdfast_db.ids import new_id
+from holdfast_db.inserting import insert_if_new
 from holdfast_db.pages import Page, read_page
 from holdfast_db.tables import PolicyRow
-from holdfast_db.upserts import insert_if_new
 
 __all__ = ["add_policy", "list_policies"]
 

@@ -18,7 +18,15 @@ from holdfast_api.problems import CODES
 
 _NOWHERE = "00000000-0000-7000-8000-000000000000"
 _COMMON = {
-    *("unauthorized", "host_not_allowed", "cross_site", "internal", "database_unavailable"),
+    *(
+        "unauthorized",
+        "missing_scope",
+        "rate_limited",
+        "host_not_allowed",
+        "cross_site",
+        "internal",
+        "database_unavailable",
+    ),
     *("invalid_json", "invalid_request", "unsupported_media_type"),
 }
 """Declared wherever they make sense; produced in test_guard, test_hostile_bodies, test_problems."""
