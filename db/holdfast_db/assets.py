@@ -29,12 +29,13 @@ class NewModel:
 
 @dataclass(frozen=True)
 class NewProbeSet:
-    """An archive of images under a name; `blob` is in the store."""
+    """An archive of images under a name; `blob` is in the store, `images` how many it holds."""
 
     name: str
     archive: str
     blob: StoredBlob
     project: str = "default"
+    images: int | None = None
 
 
 def add_blob(session: Session, blob: StoredBlob) -> None:
@@ -56,7 +57,7 @@ def add_probe_set(session: Session, new: NewProbeSet) -> tuple[ProbeSetRow, bool
     """Give an archive of images a name; the row, and whether it is new."""
     add_blob(session, new.blob)
     values = {"project": new.project, "name": new.name, "sha256": new.blob.sha256}
-    more = {"archive": new.archive, "size_bytes": new.blob.size_bytes}
+    more = {"archive": new.archive, "size_bytes": new.blob.size_bytes, "images": new.images}
     is_new = _insert_if_new(session, ProbeSetRow, {**values, **more, "created_at": db_now(session)})
     return session.scalars(select(ProbeSetRow).filter_by(**values)).one(), is_new
 
