@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts, PartsDep
@@ -87,11 +88,13 @@ def get_one_model(model_id: str, parts: PartsDep) -> ModelView:
 def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response) -> ProbeSetView:
     """Give an uploaded archive of images a name."""
     blob, _ = _blob_of(parts, body)
+    path = parts.store.path(blob.sha256)
     new = NewProbeSet(
         name=body.name,
-        archive=kind_of_archive(parts.store.path(blob.sha256)),
+        archive=kind_of_archive(path),
         blob=blob,
         project=body.project,
+        images=count_images(path),
     )
     with parts.db.transaction() as session:
         row, is_new = add_probe_set(session, new)

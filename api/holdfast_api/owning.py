@@ -42,7 +42,7 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
     with parts.db.transaction() as session:
         _check_parts(session, new)
         _check_queue(session, parts.settings.max_queued)
-        audit_id = jobs.submit(session, new)
+        audit_id = jobs.submit(session, new, shard_images=parts.settings.shard_images)
         view = one_audit(session, audit_id)
     _ring(parts, audit_id)
     return view

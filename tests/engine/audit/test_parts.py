@@ -1,6 +1,5 @@
 """An audit in parts gives, byte by byte, what it gives in one piece."""
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from holdfast.records.policy import GatePolicy
 from holdfast.sandbox.parent import AuditOutput, verify_result
 from inprocess import merge_here, part_here, run_here
 from toy_probes import flat, noise, png, zip_of
+from workers import timeless
 
 FAMILIES: dict[str, Any] = {
     "translation": {"shifts_px": [[1, 0], [-3, 2]]},
@@ -41,7 +41,7 @@ def _policy(**limits: float) -> GatePolicy:
 
 
 def _timeless(output: AuditOutput) -> bytes:
-    return re.sub(rb'"(duration_s|started_at)":("[^"]*"|[0-9.e-]+)', b"", output.result_json)
+    return timeless(output.result_json)
 
 
 def _parts(
@@ -108,7 +108,7 @@ def test_a_sequential_audit_in_parts_stops_at_the_same_image(
 
 
 def _halting(folder: Path, n: int) -> Path:
-    """Every fifth image changes its answer when it rolls by one: 20 % are no clear case of 30 %."""
+    """Every fifth image changes its answer when it rolls by one: a limit of 14 % is close."""
     stripes = np.tile(np.array([0, 255], np.uint8), (16, 8))
     steady = np.full((16, 16), 255, np.uint8)
     return flat(folder / "p.zip", [stripes if i % 5 == 0 else steady for i in range(n)])
@@ -119,7 +119,7 @@ ROLLS = plan_of(families={"circular": {"shifts_px": [[1, 0], [3, 0]]}}, controls
 
 def test_the_prefix_decides_in_the_part_in_which_the_audit_stops(tmp_path: Path) -> None:
     model, probes = toys.subsample(2, size=16), _halting(tmp_path, 512)
-    policy = _policy(circular__consistency=0.7)
+    policy = _policy(circular__consistency=0.86)
     alone = run_here(model, probes, ROLLS, policy=policy).result.sequential
     assert alone is not None
     assert alone.stopped
