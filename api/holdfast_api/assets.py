@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
 from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
@@ -92,11 +93,13 @@ def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response)
     """Give an uploaded archive of images a name."""
     project = filed_under(parts, body.project)
     blob, _ = _blob_of(parts, body)
+    path = parts.store.path(blob.sha256)
     new = NewProbeSet(
         name=body.name,
-        archive=kind_of_archive(parts.store.path(blob.sha256)),
+        archive=kind_of_archive(path),
         blob=blob,
         project=project,
+        images=count_images(path),
     )
     with parts.db.transaction() as session:
         ensure_project(session, project)

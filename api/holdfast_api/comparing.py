@@ -54,6 +54,9 @@ def compared(
     """
     with parts.db.transaction() as session:
         row = ask(session, baseline_id, audit_id, Options(margin))
+        if row.state == "cancelled":
+            forget(session, row)
+            row = ask(session, baseline_id, audit_id, Options(margin))
         state, code, fields, sha256 = row.state, row.error_code, row.error_fields, row.sha256
         if state == "failed" and code not in _FINAL:
             forget(session, row)

@@ -55,7 +55,7 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
         ensure_project(session, project)
         if taken is None:
             _check_queue(session, parts, project)
-            audit_id = jobs.submit(session, new)
+            audit_id = jobs.submit(session, new, shard_images=parts.settings.shard_images)
         else:
             audit_id = jobs.submit_done(session, new, taken)
         session.expire_all()

@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from holdfast_db.hook_rules import read_allow
+from holdfast_db.jobs import SHARD_IMAGES
 
 __all__ = ["LOOPBACK_NAMES", "ApiSettings"]
 
@@ -37,6 +38,8 @@ class ApiSettings(BaseSettings):
     max_json_bytes: Annotated[int, Field(ge=1 << 10)] = 1 << 20
     """The largest body of any request except the bytes of an upload."""
     max_queued: Annotated[int, Field(ge=1)] = 1000
+    shard_images: Annotated[int, Field(ge=64)] = SHARD_IMAGES
+    """An audit of more images is cut into parts of about so many, for several workers."""
     upload_ttl_s: Annotated[int, Field(ge=60)] = 24 * 3600
     upload_grace_s: Annotated[float, Field(gt=0)] = 60.0
     upload_bytes_per_s: Annotated[int, Field(ge=1)] = 16 << 10

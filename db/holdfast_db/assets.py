@@ -27,7 +27,7 @@ class NewModel:
 
 @dataclass(frozen=True)
 class NewProbeSet:
-    """An archive of images under a name; `blob` is in the store."""
+    """An archive of images under a name; `blob` is in the store, `images` how many it holds."""
 
     name: str
     archive: str

@@ -21,7 +21,6 @@ __all__ = [
     "end_comparison",
     "find_comparison",
     "forget",
-    "lose_comparison",
     "queue_comparison",
 ]
 
@@ -120,27 +119,13 @@ def end_comparison(
     session.execute(update(ComparisonRow).where(ComparisonRow.id == comparison_id).values(values))
 
 
-def lose_comparison(session: Session, shard_id: str, code: str, fields: Mapping[str, Any]) -> bool:
-    """Note that a shard broke, if it compares; True when its audit was done before and stays so."""
-    known = (
-        select(ShardRow.comparison_id, AuditRow.state)
-        .join(AuditRow, AuditRow.id == ShardRow.audit_id)
-        .where(ShardRow.id == shard_id)
-    )
-    comparison_id, state = session.execute(known).one()
-    if comparison_id is None:
-        return False
-    end_comparison(session, comparison_id, code=code, fields=fields)
-    return bool(state == "done")
-
-
 def _shard(session: Session, audit_id: str, comparison_id: str) -> ShardRow:
     """A shard in the audit's own queue, ahead of every audit."""
     known = select(ShardRow.queue).where(ShardRow.audit_id == audit_id).limit(1)
     audit = session.get_one(AuditRow, audit_id)
     return ShardRow(
         audit_id=audit_id,
-        kind="compare",
+        kind="compare" if audit.state == "done" else "judge",
         comparison_id=comparison_id,
         queue=session.execute(known).scalar_one_or_none() or "cpu",
         priority=audit.priority + _URGENT,

@@ -1,24 +1,23 @@
 """Two audits compared by a worker in the real child, and what a verdict makes of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy.orm import Session
 
 from auditing import plan_of, run
 from holdfast.errors import HoldfastError
 from holdfast.records.base import canonical_json, digest
 from holdfast.records.comparison import Comparison
 from holdfast.records.policy import GatePolicy, Verdict
-from holdfast.sandbox.parent import AuditOutput
+from holdfast.sandbox.parent import AuditOutput, compare_results
 from holdfast_db import jobs
 from holdfast_db.comparisons import ask, find_comparison
 from holdfast_db.tables import AuditRow
-from holdfast_worker.comparing import compare_once
+from holdfast_worker.comparing import compared
 from holdfast_worker.parts import Parts
 from holdfast_worker.settings import WorkerSettings
 from holdfast_worker.supervisor import work_once
+from holdfast_worker.work import Tools
 from workers import Files, Place
 
 _PLAN = plan_of(shifts_px=[(1, 0), (0, 2)], full=True)
@@ -45,7 +44,7 @@ def _audited(
     with place.db.transaction() as session:
         for name, value in columns.items():
             setattr(session.get_one(AuditRow, audit_id), name, value)
-    assert work_once(_parts(place), "here", audit=lambda *_, **__: output)
+    assert work_once(_parts(place), "here", Tools(audit=lambda *_, **__: output))
     return audit_id
 
 
@@ -91,31 +90,25 @@ def test_results_of_other_lists_are_not_compared_and_the_policy_says_what_that_m
         assert (row.state, row.error_code, row.sha256) == ("failed", "not_comparable", None)
 
 
-def _claimed(place: Place, old: str, new: str) -> tuple[jobs.Claim, jobs.Pair]:
+def _claimed(place: Place, old: str, new: str) -> jobs.Claim:
     with place.db.transaction() as session:
         ask(session, old, new)
         claim = jobs.claim(session, queue="cpu", worker="here", lease_s=60)
-        assert claim is not None
-        pair = jobs.get_pair(session, claim)
-        assert pair is not None
-        return claim, pair
+    assert claim is not None
+    assert claim.kind == "compare"
+    return claim
 
 
 def test_a_lost_lease_leaves_everything_as_it_is(
     place: Place, files: Files, output: AuditOutput
 ) -> None:
     old, new = (_audited(place, files, output) for _ in range(2))
-    claim, pair = _claimed(place, old, new)
+    claim = _claimed(place, old, new)
+    commit = compared(_parts(place), claim, compare_results)
     with place.db.transaction() as session:
         assert jobs.release(session, claim)
-    written: list[bool] = []
-
-    def commit(_: str, write: Callable[[Session], bool]) -> None:
-        with place.db.transaction() as session:
-            written.append(write(session))
-
-    compare_once(_parts(place), claim, pair, commit)
-    assert written == [False]
+    with place.db.transaction() as session:
+        assert not commit(session)
     with place.db.reading() as session:
         row = find_comparison(session, old, new)
         assert row is not None
@@ -126,16 +119,15 @@ def test_a_child_that_breaks_is_an_error_of_the_comparison(
     place: Place, files: Files, output: AuditOutput
 ) -> None:
     old, new = (_audited(place, files, output) for _ in range(2))
-    claim, pair = _claimed(place, old, new)
-
-    def commit(_: str, write: Callable[[Session], bool]) -> None:
-        with place.db.transaction() as session:
-            assert write(session)
+    _claimed(place, old, new)
 
     def breaks(*_: object, **__: object) -> Comparison:
         raise HoldfastError("memory_limit", limit=1)
 
-    compare_once(_parts(place), claim, pair, commit, breaks)
+    with place.db.transaction() as session:
+        jobs.expire_leases(session)
+        jobs.reconcile(session, max_attempts=3, stale_s=60)
+    assert work_once(_parts(place), "here", Tools(compare=breaks))
     assert place.audit(new).state == "done"
     with place.db.reading() as session:
         row = find_comparison(session, old, new)

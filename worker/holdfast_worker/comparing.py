@@ -18,18 +18,16 @@ from holdfast.records.comparison import Comparison
 from holdfast.records.job import ChildLimits
 from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
-from holdfast.sandbox.parent import SandboxMode, compare_results
+from holdfast.sandbox.parent import SandboxMode
 from holdfast_db import jobs
 from holdfast_db.assets import add_blob
 from holdfast_db.store import StoredBlob
-from holdfast_worker.lease import Lease
 from holdfast_worker.parts import Parts
 
-__all__ = ["Compare", "compare_once"]
+__all__ = ["Compare", "compared"]
 
 _log = structlog.get_logger(__name__)
 _GONE = "the baseline was removed"
-Commit = Callable[[str, Callable[[Session], bool]], None]
 
 
 class Compare(Protocol):
@@ -46,27 +44,18 @@ class Compare(Protocol):
     ) -> Comparison: ...
 
 
-def compare_once(
-    parts: Parts,
-    claim: jobs.Claim,
-    pair: jobs.Pair,
-    commit: Commit,
-    compare: Compare = compare_results,
-) -> None:
-    """Do one claimed shard.
+def compared(parts: Parts, claim: jobs.Claim, compare: Compare) -> Callable[[Session], bool]:
+    """Do one claimed shard; gives the function that commits what came out.
 
     Args:
         parts: database, store and settings.
         claim: the shard.
-        pair: what it compares.
-        commit: runs a write in a transaction, patiently; gets words for the log.
         compare: runs the child.
     """
-    settings = parts.settings
-    lease = Lease(parts.db, claim, lease_s=settings.lease_s, beat_s=settings.beat_s)
-    with lease:
-        found, error = _compared(parts, pair, compare)
-        blob = _stored(parts, found) if found else None
+    with parts.db.reading() as session:
+        pair = jobs.get_pair(session, claim)
+    found, error = _compared(parts, pair, compare)
+    blob = _stored(parts, found) if found else None
     outcome = jobs.Compared(
         sha256=blob.sha256 if blob else None,
         code=error.code if error else None,
@@ -74,14 +63,14 @@ def compare_once(
         verdict_json=_verdict(parts, pair, found),
     )
 
-    def write(session: Session) -> bool:
+    def commit(session: Session) -> bool:
         if not jobs.finish_comparison(session, claim, pair, outcome):
             return False
         if blob is not None:
             add_blob(session, blob)
         return True
 
-    commit("comparison done", write)
+    return commit
 
 
 def _compared(

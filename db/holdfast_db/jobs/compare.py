@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holdfast_db.comparisons import MARGIN, end_comparison
 from holdfast_db.gates import Judged, keep_verdict
 from holdfast_db.jobs.ends import finalize
-from holdfast_db.jobs.steps import Claim, leave
-from holdfast_db.tables import AuditRow, ComparisonRow, ShardRow
+from holdfast_db.jobs.steps import Claim, leave, lock_shards
+from holdfast_db.tables import AuditRow, ComparisonRow
 
 __all__ = ["Compared", "Pair", "Side", "finish_comparison", "get_pair"]
 
@@ -49,13 +48,9 @@ class Compared:
     verdict_json: str | None = None
 
 
-def get_pair(session: Session, claim: Claim) -> Pair | None:
-    """What a claimed shard compares; None for a shard of another kind."""
-    comparison_id = session.execute(
-        select(ShardRow.comparison_id).where(ShardRow.id == claim.shard_id)
-    ).scalar_one()
-    if comparison_id is None:
-        return None
+def get_pair(session: Session, claim: Claim) -> Pair:
+    """What a claimed shard of kind `judge` or `compare` compares."""
+    comparison_id = claim.comparison_id or ""
     candidate = session.get_one(AuditRow, claim.audit_id)
     row = session.get(ComparisonRow, comparison_id)
     baseline = session.get(AuditRow, row.baseline_id) if row else None
@@ -70,6 +65,7 @@ def get_pair(session: Session, claim: Claim) -> Pair | None:
 
 def finish_comparison(session: Session, claim: Claim, pair: Pair, compared: Compared) -> bool:
     """Keep a comparison and end an audit that waited for it; False when it is no longer ours."""
+    lock_shards(session, claim.audit_id)
     if not leave(session, claim, "done"):
         return False
     end_comparison(
