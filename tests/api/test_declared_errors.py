@@ -15,6 +15,7 @@ from httpx2 import Response
 from apiworld import MODEL, PASSING, PROBES, NewWorld, World
 from holdfast_api.openapi import document
 from holdfast_api.problems import CODES
+from outcome_cases import OUTCOME_CASES
 
 _NOWHERE = "00000000-0000-7000-8000-000000000000"
 _COMMON = {
@@ -75,6 +76,10 @@ _FILES = {
     "get_result": "result.json",
     "get_samples": "samples.parquet",
     "get_report": "report.html",
+    "get_junit": "junit.xml",
+    "get_sarif": "results.sarif",
+    "get_summary": "summary.md",
+    "get_badge": "badge.svg",
 }
 _MODELS: dict[str, bytes] = {
     "invalid_safetensors": b"\x02\0\0\0\0\0\0\x40{}" + bytes(8),
@@ -204,6 +209,7 @@ _CASES: dict[tuple[str, str], Case] = {
     ("get_verdict", "not_found"): lambda w: _get(w, f"/v1/audits/{_NOWHERE}/verdict"),
     ("get_verdict", "not_done"): lambda w: _get(w, f"/v1/audits/{w.audit()}/verdict"),
     ("get_verdict", "no_verdict"): lambda w: _get(w, f"/v1/audits/{w.done()}/verdict"),
+    **OUTCOME_CASES,
     **{
         (operation, code): partial(_get_part, part=part, is_there=code == "not_done")
         for operation, part in _FILES.items()
