@@ -3,11 +3,13 @@
 import contextlib
 import io
 import json
+import shutil
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import uvicorn
@@ -15,11 +17,18 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from holdfast.gate import judge, read_policy
+from holdfast.records.base import canonical_json
+from holdfast.records.comparison import Comparison
 from holdfast.records.job import Progress
+from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
+from holdfast_api.app import create_app
 from holdfast_api.parts import Parts
+from holdfast_api.settings import ApiSettings
 from holdfast_db import jobs
+from holdfast_db.gates import measured
 from holdfast_db.queries import get_shards
+from holdfast_db.settings import StorageSettings
 from programs import free_loopback_port
 
 __all__ = [
@@ -30,6 +39,8 @@ __all__ = [
     "SAMPLES",
     "NewWorld",
     "World",
+    "a_world",
+    "comparison_of",
     "result_of",
     "serving",
     "zip_of",
@@ -90,7 +101,9 @@ class World:
 
     def audit(self, **more: object) -> str:
         """The id of a queued audit."""
-        body = {"model_id": self.model(), "probe_set_id": self.probe_set(), **more}
+        place = {"project": more["project"]} if "project" in more else {}
+        files = {"model_id": self.model(**place), "probe_set_id": self.probe_set(**place)}
+        body = {**files, "fresh": True, **more}
         answer = self.client.post("/v1/audits", json=body)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
@@ -125,15 +138,40 @@ class World:
             samples_sha256,
             verdict_json=verdict.model_dump_json() if verdict else None,
             decision=verdict.decision.value if verdict else None,
+            measured=measured(result),
         )
         with self.parts.db.transaction() as session:
             assert jobs.finish(session, claim, finished)
 
-    def done(self, policy: object = None) -> str:
+    def done(self, policy: object = None, result: AuditResult | None = None, **more: object) -> str:
         """The id of a finished audit."""
-        audit_id = self.audit(**({} if policy is None else {"policy": policy}))
-        self.finish(self.claim(), result_of(), policy)
+        audit_id = self.audit(**more, **({} if policy is None else {"policy": policy}))
+        self.finish(self.claim(), result or result_of(), policy)
         return audit_id
+
+    def compare(self, **changes: object) -> None:
+        """Compare what waits for it, as a worker would: nothing changed, unless told otherwise."""
+        claim, found = self.claim(), comparison_of(**changes)
+        with self.parts.db.reading() as session:
+            pair = jobs.get_pair(session, claim)
+        verdict = None
+        if pair.policy is not None:
+            policy = GatePolicy.model_validate_json(pair.policy)
+            path = self.parts.store.path(pair.candidate.result_sha256)
+            result = AuditResult.model_validate_json(path.read_bytes())
+            verdict = judge(result, policy, found).model_dump_json()
+        blob = self.parts.store.put([canonical_json(found)], limit_bytes=1 << 20)
+        compared = jobs.Compared(sha256=blob.sha256, verdict_json=verdict)
+        with self.parts.db.transaction() as session:
+            assert jobs.finish_comparison(session, claim, pair, compared)
+
+    def refuse_comparison(self, code: str = "not_comparable", **fields: str) -> None:
+        """Find that two results cannot be compared."""
+        claim = self.claim()
+        with self.parts.db.transaction() as session:
+            pair = jobs.get_pair(session, claim)
+            compared = jobs.Compared(code=code, fields=fields)
+            assert jobs.finish_comparison(session, claim, pair, compared)
 
     def failed(self, code: str = "labels_mismatch", **fields: str) -> str:
         """The id of an audit that ended with an error."""
@@ -150,6 +188,18 @@ class World:
         """The names of all files in the store, partial ones included."""
         blobs = self.parts.store.root / "blobs"
         return sorted(path.name for path in blobs.rglob("*") if path.is_file())
+
+
+@contextlib.contextmanager
+def a_world(folder: Path, empty_database: Path, **settings: object) -> Iterator[World]:
+    """A service in `folder` with these settings, for the length of the block."""
+    shutil.copy(empty_database, folder / "holdfast.db")
+    rings: list[str] = []
+    storage = StorageSettings(data=folder, min_free_bytes=0)
+    api = ApiSettings.model_validate({"poll_s": 0.02, **settings})
+    app = create_app(api, storage, ring=rings.append)
+    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
+        yield World(client, app.state.parts, rings)
 
 
 NewWorld: TypeAlias = Callable[..., World]
@@ -263,3 +313,34 @@ def result_of(**changes: Any) -> AuditResult:
         "samples": {"sha256": _SHA, "size_bytes": len(SAMPLES), "n_rows": 100},
     }
     return AuditResult.model_validate_json(json.dumps({**result, **changes}))
+
+
+def comparison_of(**changes: Any) -> Comparison:
+    """A comparison in which nothing happened."""
+    row = {
+        "id": "translation.consistency",
+        "baseline": 0.9,
+        "candidate": 0.9,
+        "difference": 0.0,
+        "low": -0.005,
+        "high": 0.005,
+        "decision": "passed",
+        "n_images": 100,
+    }
+    found = {
+        "baseline_sha256": "1" * 64,
+        "candidate_sha256": _SHA,
+        "n_images": 100,
+        "margin": 0.01,
+        "confidence": 0.95,
+        "decision": "passed",
+        "sentence": "No measurement lost more than 0.01; 0 images lost their worst case.",
+        "measurements": [row],
+        "families": [
+            {"family": "translation", "p_value": 1, "p_adjusted": 1, "lost": 0, "gained": 0}
+        ],
+        "cells": [],
+        "flipped": [],
+        "n_flipped": 0,
+    }
+    return Comparison.model_validate_json(json.dumps({**found, **changes}))

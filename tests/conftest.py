@@ -12,6 +12,7 @@ for _name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
 for _name in ("GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
     os.environ.pop(_name, None)  # commands under test must not write into the summary of our own CI
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ["HOLDFAST_CACHE"] = "off"  # a test that measures must not find what another one measured
 
 import servers  # noqa: E402 - after the environment is clean
 from commands import holdfast  # noqa: E402 - as above

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from holdfast.archive import count_images
 from holdfast_db import jobs, queries
 from holdfast_db.assets import NewModel, NewProbeSet, add_model, add_probe_set
 from holdfast_db.session import Database
@@ -18,9 +20,24 @@ from holdfast_db.store import FileStore
 from holdfast_db.tables import AuditRow, ResultRow, ShardRow
 from programs import running
 
-__all__ = ["Files", "Place", "Worker", "children_of", "is_alive", "wait_for", "working"]
+__all__ = [
+    "Files",
+    "Place",
+    "Worker",
+    "children_of",
+    "is_alive",
+    "timeless",
+    "wait_for",
+    "working",
+]
 
 _START_S = 60
+_TIMES = re.compile(rb'"(duration_s|started_at)":("[^"]*"|[0-9.e-]+)')
+
+
+def timeless(result_json: bytes) -> bytes:
+    """A result without what the clock says: what two audits of the same must have in common."""
+    return _TIMES.sub(b"", result_json)
 
 
 def is_alive(pid: int) -> bool:
@@ -67,22 +84,36 @@ class Place:
     db: Database
     store: FileStore
 
-    def submit(self, files: Files) -> str:
-        """Queue an audit; gives its id."""
+    def submit(self, files: Files, shard_images: int = jobs.SHARD_IMAGES) -> str:
+        """Queue an audit, in parts of so many images when it has more; gives its id."""
         model, probes = (
             self.store.put([content], limit_bytes=len(content))
             for content in (files.model, files.probes)
         )
         with self.db.transaction() as session:
             model_row, _ = add_model(session, NewModel("a model", "onnx", model))
-            probe_row, _ = add_probe_set(session, NewProbeSet("probes", "zip", probes))
+            images = count_images(self.store.path(probes.sha256))
+            new_probes = NewProbeSet("probes", "zip", probes, images=images)
+            probe_row, _ = add_probe_set(session, new_probes)
             new = jobs.NewAudit(model_row.id, probe_row.id, files.plan, files.policy)
-            return jobs.submit(session, new)
+            return jobs.submit(session, new, shard_images=shard_images)
 
     def audit(self, audit_id: str) -> AuditRow:
         """How the audit is."""
         with self.db.reading() as session:
             return session.get_one(AuditRow, audit_id)
+
+    def shards(self, audit_id: str) -> list[ShardRow]:
+        """Its shards, parts in order, a merge behind them."""
+        with self.db.reading() as session:
+            rows = queries.get_shards(session, audit_id)
+        return sorted(rows, key=lambda row: (row.kind == "merge", row.place))
+
+    def result(self, audit_id: str) -> bytes:
+        """Its result.json, without times."""
+        sha256 = self.audit(audit_id).result_sha256
+        assert sha256 is not None
+        return timeless(self.store.path(sha256).read_bytes())
 
     def shard(self, audit_id: str) -> ShardRow:
         """How its shard is."""

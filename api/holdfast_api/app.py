@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from holdfast_api import handlers
+from holdfast_api.callers import Door
 from holdfast_api.doorbell import make_ring
 from holdfast_api.edge import Edge
 from holdfast_api.guard import Guard
@@ -16,6 +17,7 @@ from holdfast_api.openapi import document
 from holdfast_api.parts import Parts, Ring
 from holdfast_api.rendering import VERSION
 from holdfast_api.routers import API_ROUTERS, PAGE_ROUTERS
+from holdfast_api.scopes import check_scope
 from holdfast_api.settings import ApiSettings
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
@@ -39,6 +41,8 @@ def create_app(
             doorbell message through the broker of the environment.
     """
     settings, storage = settings or ApiSettings(), storage or StorageSettings()
+    db = Database(storage.database_url)
+    door = Door(settings, db, storage.data)
     app = FastAPI(
         title="Holdfast",
         version=VERSION,
@@ -47,18 +51,20 @@ def create_app(
         lifespan=_lifespan,
         middleware=[
             Middleware(Edge, max_json_bytes=settings.max_json_bytes),
-            Middleware(Guard, settings=settings),
+            Middleware(Guard, settings=settings, door=door),
         ],
     )
     app.state.parts = Parts(
         settings=settings,
-        db=Database(storage.database_url),
+        db=db,
         store=FileStore(storage.data, min_free_bytes=storage.min_free_bytes),
         ring=ring or make_ring(storage.data),
         min_free_bytes=storage.min_free_bytes,
+        door=door,
+        whole_db=db,
     )
     for router in (*API_ROUTERS, *PAGE_ROUTERS):
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(check_scope)])
     app.mount("/static", StaticFiles(directory=str(files("holdfast_api") / "static")))
     handlers.install(app)
     # Assigning the method is FastAPI's documented way to serve another document.

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
@@ -18,6 +20,7 @@ from holdfast_api.storing import (
 )
 from holdfast_api.views import ModelListView, ModelView, ProbeSetListView, ProbeSetView
 from holdfast_db.assets import NewModel, NewProbeSet, add_model, add_probe_set
+from holdfast_db.projects import ensure_project
 from holdfast_db.queries import (
     get_model,
     get_probe_set,
@@ -42,15 +45,17 @@ router = APIRouter(prefix="/v1", tags=["Models and probe sets"])
 )
 def create_model(body: ModelRequest, parts: PartsDep, response: Response) -> ModelView:
     """Give an uploaded model file a name."""
+    project = filed_under(parts, body.project)
     blob, filename = _blob_of(parts, body)
     new = NewModel(
         name=body.name,
         format=kind_of_model(parts.store.path(blob.sha256)),
         blob=blob,
-        project=body.project,
+        project=project,
         filename=filename,
     )
     with parts.db.transaction() as session:
+        ensure_project(session, project)
         row, is_new = add_model(session, new)
     _created(response, f"/v1/models/{row.id}", is_new=is_new)
     return model_view(row)
@@ -86,14 +91,18 @@ def get_one_model(model_id: str, parts: PartsDep) -> ModelView:
 )
 def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response) -> ProbeSetView:
     """Give an uploaded archive of images a name."""
+    project = filed_under(parts, body.project)
     blob, _ = _blob_of(parts, body)
+    path = parts.store.path(blob.sha256)
     new = NewProbeSet(
         name=body.name,
-        archive=kind_of_archive(parts.store.path(blob.sha256)),
+        archive=kind_of_archive(path),
         blob=blob,
-        project=body.project,
+        project=project,
+        images=count_images(path),
     )
     with parts.db.transaction() as session:
+        ensure_project(session, project)
         row, is_new = add_probe_set(session, new)
     _created(response, f"/v1/probe-sets/{row.id}", is_new=is_new)
     return probe_set_view(row)

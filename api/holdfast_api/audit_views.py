@@ -10,7 +10,7 @@ from holdfast_api.ids import known_id
 from holdfast_api.problems import title_of
 from holdfast_api.views import AuditErrorView, AuditLinksView, AuditView, ProgressView
 from holdfast_db.queries import get_audit, get_models, get_probe_sets
-from holdfast_db.tables import AuditRow
+from holdfast_db.tables import AuditRow, ModelRow, ProbeSetRow
 
 __all__ = ["OPEN_STATES", "audit_row", "audit_views", "one_audit"]
 
@@ -18,6 +18,7 @@ OPEN_STATES: Final = frozenset({"queued", "running"})
 _COPIED: Final = (
     *("id", "project", "branch", "commit", "model_id", "probe_set_id", "state"),
     *("cancel_requested", "decision", "priority", "created_at", "started_at", "finished_at"),
+    *("baseline_id", "reused_id"),
 )
 
 
@@ -43,7 +44,8 @@ def audit_views(session: Session, rows: Sequence[AuditRow]) -> list[AuditView]:
     models = get_models(session, (row.model_id for row in rows))
     probe_sets = get_probe_sets(session, (row.probe_set_id for row in rows))
     return [
-        _view(row, models[row.model_id].name, probe_sets[row.probe_set_id].name) for row in rows
+        _view(row, _name(models.get(row.model_id)), _name(probe_sets.get(row.probe_set_id)))
+        for row in rows
     ]
 
 
@@ -59,6 +61,11 @@ def _view(row: AuditRow, model_name: str, probe_set_name: str) -> AuditView:
             "links": _links(row),
         }
     )
+
+
+def _name(row: ModelRow | ProbeSetRow | None) -> str:
+    # Before projects were kept apart an audit could use what another project had.
+    return "" if row is None else row.name
 
 
 def _error(row: AuditRow) -> AuditErrorView | None:
@@ -87,4 +94,9 @@ def _links(row: AuditRow) -> AuditLinksView:
         result=f"{here}/result.json" if is_done else None,
         report=f"{here}/report.html" if is_done else None,
         samples=f"{here}/samples.parquet" if is_done else None,
+        comparison=_comparison(row) if is_done else None,
     )
+
+
+def _comparison(row: AuditRow) -> str | None:
+    return None if row.baseline_id is None else f"/v1/compare?a={row.baseline_id}&b={row.id}"

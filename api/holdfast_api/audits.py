@@ -24,11 +24,12 @@ router = APIRouter(prefix="/v1/audits", tags=["Audits"])
     "",
     status_code=201,
     responses=declare(
-        "not_found", "invalid_plan", "invalid_policy", "unknown_assertion", "queue_full"
+        *("not_found", "invalid_plan", "invalid_policy", "unknown_assertion"),
+        *("queue_full", "project_queue_full", "baseline_not_done", "not_comparable"),
     ),
 )
 def create_audit(body: AuditRequest, parts: PartsDep, response: Response) -> AuditView:
-    """Ask for an audit of a model on a probe set; a worker runs it."""
+    """Ask for an audit of a model on a probe set; a worker runs it, unless it was run before."""
     view = owning.submit(parts, body)
     response.headers["Location"] = view.links.self
     return view
@@ -69,7 +70,7 @@ def cancel_audit(audit_id: str, parts: PartsDep) -> AuditView:
 @router.post(
     "/{audit_id}/retry",
     status_code=202,
-    responses=declare("not_found", "not_retryable", "queue_full"),
+    responses=declare("not_found", "not_retryable", "queue_full", "project_queue_full"),
 )
 def retry_audit(audit_id: str, parts: PartsDep) -> AuditView:
     """Run a failed or cancelled audit again."""

@@ -1,20 +1,28 @@
 """Who may ask: the name in the address, the site that sent it, the token.
 
-no token set ---- only loopback names are served, so that a rebound DNS name finds nothing
-unsafe method --- not from a page of another site (Sec-Fetch-Site, else Origin)
-token set ------- `Authorization: Bearer`, or the session cookie of /login
+no tokens in use -- only loopback names are served, so that a rebound DNS name finds nothing
+unsafe method ----- not from a page of another site (Sec-Fetch-Site, else Origin)
+tokens in use ----- `Authorization: Bearer`, or the session cookie of /login
+
+What the caller may do with the endpoint that is then found is the matter of `scopes`.
 """
 
+import re
 from typing import Final, final
 from urllib.parse import quote, urlsplit
 
+import anyio.to_thread
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from holdfast.errors import HoldfastError
+from holdfast_api.callers import EVERYBODY, NOBODY, Caller, Door
+from holdfast_api.pace import Pace
 from holdfast_api.problems import answer, problem_of, request_id_of
-from holdfast_api.sessions import COOKIE, is_valid, same_token
+from holdfast_api.sessions import COOKIE
 from holdfast_api.settings import ApiSettings
 
 __all__ = ["Guard", "is_local_path"]
@@ -22,58 +30,97 @@ __all__ = ["Guard", "is_local_path"]
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = frozenset(
     {"/healthz", "/readyz", "/login", "/v1/version", "/openapi.json", "/docs", "/problems"}
+    | {"/v1/policies/schema"}
 )
 _OPEN_BELOW: Final = ("/static/", "/problems/")
+_MAYBE_OPEN: Final = re.compile(r"/v1/projects/[^/]+/badge\.(svg|json)")
+"""The endpoint decides: a badge may be public."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_log = structlog.get_logger(__name__)
 
 
 @final
 class Guard:
     """Refuses before anything is routed or read."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, door: Door) -> None:
         """Wrap `app`."""
         self._app = app
         self._settings = settings
+        self._door = door
+        self._pace = Pace(settings.rate_limit, settings.rate_store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request pass, or answer it here."""
         if scope["type"] == "http":
-            refusal = self._refusal(Request(scope))
-            if refusal is not None:
-                await refusal(scope, receive, send)
+            found = await self._caller(Request(scope))
+            if isinstance(found, Response):
+                await found(scope, receive, send)
                 return
+            scope.setdefault("state", {})["caller"] = found
         await self._app(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
+    async def _caller(self, request: Request) -> Caller | Response:
         try:
-            self._check_host(request)
-            _check_site(request)
-            self._check_token(request)
+            return await anyio.to_thread.run_sync(self._admit, request)
         except HoldfastError as error:
             if error.code == "unauthorized" and _wants_page(request):
                 return RedirectResponse(f"/login?next={quote(_target(request))}", 303)
             return answer(problem_of(error, request_id_of(request)))
-        return None
+
+    def _admit(self, request: Request) -> Caller:
+        is_open = _is_open(request)
+        is_on = self._is_on(is_open=is_open)
+        if not is_on:
+            self._check_host(request)
+        _check_site(request)
+        if is_open:
+            return NOBODY if is_on else EVERYBODY
+        caller = self._identified(request) if is_on else EVERYBODY
+        self._pace.check(caller)
+        return caller
+
+    def _is_on(self, *, is_open: bool) -> bool:
+        try:
+            return self._door.is_on()
+        except SQLAlchemyError:
+            if is_open:  # whether the process lives must not depend on its database
+                return False
+            _log.exception("database_failed")
+            raise HoldfastError("database_unavailable") from None
 
     def _check_host(self, request: Request) -> None:
-        if self._settings.has_token:
-            return
         name, _ = _host(f"//{request.headers.get('host', '')}")
         if name not in self._settings.hosts:
             names = ", ".join(sorted(self._settings.hosts))
             raise HoldfastError("host_not_allowed", names=names)
 
-    def _check_token(self, request: Request) -> None:
-        path = request.scope["path"]
-        if not self._settings.has_token or path in _OPEN or path.startswith(_OPEN_BELOW):
-            return
-        token = self._settings.token.get_secret_value()
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and same_token(given.strip(), token):
-            return
-        if not is_valid(request.cookies.get(COOKIE, ""), token):
+    def _identified(self, request: Request) -> Caller:
+        try:
+            caller = self._known(request)
+        except SQLAlchemyError:
+            _log.exception("database_failed")
+            raise HoldfastError("database_unavailable") from None
+        if caller is None and _MAYBE_OPEN.fullmatch(request.scope["path"]):
+            return NOBODY
+        if caller is None:
             raise HoldfastError("unauthorized")
+        return caller
+
+    def _known(self, request: Request) -> Caller | None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            caller = self._door.by_secret(given.strip())
+            if caller is not None:
+                return caller
+        return self._door.by_cookie(request.cookies.get(COOKIE, ""))
+
+
+def _is_open(request: Request) -> bool:
+    path = request.scope["path"]
+    if path == "/v1/uploads":  # what a tus client may do here is asked before it signs in
+        return request.method == "OPTIONS"
+    return path in _OPEN or path.startswith(_OPEN_BELOW)
 
 
 def _check_site(request: Request) -> None:

@@ -12,13 +12,18 @@ from pydantic.json_schema import models_json_schema
 from holdfast_api.problems import CODES, ProblemView, declare
 from holdfast_api.rendering import VERSION
 from holdfast_api.routers import API_ROUTERS
+from holdfast_api.scopes import OPEN, SCOPES
 
 __all__ = ["EVERYWHERE", "document"]
 
 _REF: Final = "#/components/schemas/{model}"
-_METHODS: Final = ("get", "head", "post", "put", "delete")
-EVERYWHERE: Final = ("unauthorized", "host_not_allowed", "internal", "database_unavailable")
+_METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete")
+_UNSAFE: Final = ("post", "put", "patch", "delete")
+SCOPE: Final = "x-holdfast-scope"
+"""Where the document says what an operation needs; see `scopes`."""
+EVERYWHERE: Final = ("host_not_allowed", "internal", "database_unavailable")
 """What every endpoint under /v1 may answer."""
+_WITH_TOKEN: Final = ("unauthorized", "missing_scope", "rate_limited")
 _WITH_JSON: Final = (
     *("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type"),
 )
@@ -33,6 +38,11 @@ _TAGS: Final = [
     {"name": "Models and probe sets", "description": "Uploaded bytes under a name."},
     {"name": "Audits", "description": "The jobs."},
     {"name": "Outcomes", "description": "What an audit left."},
+    {"name": "Comparisons", "description": "What changed from one audit to another."},
+    {"name": "Branches", "description": "Baselines, histories and badges."},
+    {"name": "Policies", "description": "Gates under a name; they never change."},
+    {"name": "Webhooks", "description": "Signed messages when an audit ends."},
+    {"name": "Projects and tokens", "description": "Who may do what, and where it belongs."},
     {"name": "Service", "description": "Version and health."},
 ]
 
@@ -55,7 +65,6 @@ def document() -> dict[str, Any]:
         _complete(method, operation)
     _name_records(made["components"]["schemas"])
     made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    made["security"] = [{"token": []}, {}]
     return made
 
 
@@ -81,7 +90,11 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         codes.add("invalid_request")
     if operation["tags"] != ["Service"]:
         codes.update(EVERYWHERE)
-        codes.update(("cross_site",) if method in ("post", "put", "delete") else ())
+        codes.update(("cross_site",) if method in _UNSAFE else ())
+    scope = operation[SCOPE] = SCOPES[operation["operationId"]]
+    if scope != OPEN:
+        codes.update(_WITH_TOKEN)
+        operation["security"] = [{"token": []}, {}]
     responses.update({str(status): answer for status, answer in declare(*codes).items()})
     operation["responses"] = dict(sorted(responses.items()))
 

@@ -1,61 +1,116 @@
-"""What an audit left: verdict, result, report, samples. Nothing here runs a model."""
+"""What an audit left: verdict, result, samples; and judging it again. Nothing here runs a model."""
 
-import hashlib
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Response
-from fastapi.responses import FileResponse
-from starlette.datastructures import Headers
-from starlette.staticfiles import NotModifiedResponse
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import FileResponse, JSONResponse
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import judge, read_policy
-from holdfast.records.policy import Verdict
+from holdfast.gate import judge
+from holdfast.records.base import canonical_json
+from holdfast.records.comparison import Comparison
+from holdfast.records.policy import GatePolicy, Verdict
 from holdfast.records.result import AuditResult
 from holdfast_api.audit_views import audit_row
+from holdfast_api.choosing import choose_baseline, choose_policy, question_of
+from holdfast_api.comparing import Pending, compared, pending_response
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
-from holdfast_api.rendering import VERSION
-from holdfast_api.requests import GateRequest
-from holdfast_db.queries import get_model
-from holdfast_db.tables import AuditRow
-from holdfast_reports.html import CONTENT_SECURITY_POLICY, html_report
+from holdfast_api.requests import GateRequest, Sha256
+from holdfast_api.stored import done_audit, file_response, read_result
+from holdfast_db.gates import Judged, find_verdict, keep_verdict
+from holdfast_db.outbox import note_verdict
 
-__all__ = ["read_result", "router"]
+__all__ = ["IfNoneMatch", "router", "verdict_json"]
 
 router = APIRouter(prefix="/v1/audits", tags=["Outcomes"])
 _JSON: Final = "application/json"
 _PARQUET: Final = "application/vnd.apache.parquet"
 IfNoneMatch = Annotated[str | None, Header()]
+PolicyDigest = Annotated[Sha256 | None, Query(description="The verdict of this policy.")]
+AgainstId = Annotated[
+    str | None,
+    Query(
+        max_length=64, description="The verdict against this audit; empty for one without baseline."
+    ),
+]
 
 
 @router.post(
     "/{audit_id}/gate",
-    responses=declare("not_found", "not_done", "invalid_policy", "unknown_assertion"),
+    response_model=Verdict,
+    responses={
+        202: {"model": Pending, "description": "The comparison is computed; ask again."},
+        **declare(
+            *("not_found", "not_done", "invalid_policy", "unknown_assertion"),
+            *("baseline_not_done", "not_comparable"),
+        ),
+    },
 )
-def judge_audit(audit_id: str, body: GateRequest, parts: PartsDep) -> Verdict:
+def judge_audit(audit_id: str, body: GateRequest, parts: PartsDep) -> Response:
     """Judge the stored result by this policy and keep the verdict; no model is run."""
-    policy = read_policy(body.policy)
-    verdict = judge(read_result(parts, _done(parts, audit_id)), policy)
+    row = done_audit(parts, audit_id)
+    with parts.db.reading() as session:
+        policy = choose_policy(session, row.project, body.policy, body.policy_id)
+        question = question_of(session, row)
+        baseline = choose_baseline(session, question, body.baseline, policy)
+    if policy is None:
+        raise HoldfastError("invalid_policy", reason="give policy or policy_id")
+    found: Comparison | None = None
+    if baseline is not None:
+        answer = compared(parts, baseline.id, row.id)
+        if isinstance(answer, Pending):
+            return pending_response(answer)
+        found = answer
+    verdict = judge(read_result(parts, row), policy, found)
+    _keep(parts, audit_id, verdict, policy, baseline.id if baseline else "")
+    return JSONResponse(verdict.model_dump(mode="json"))
+
+
+def _keep(
+    parts: Parts, audit_id: str, verdict: Verdict, policy: GatePolicy, baseline_id: str
+) -> None:
+    judged = Judged(canonical_json(verdict).decode(), policy.model_dump_json(), baseline_id)
     with parts.db.transaction() as session:
-        row = audit_row(session, audit_id)
-        row.policy = policy.model_dump_json()
-        row.verdict = verdict.model_dump_json()
-        row.decision = verdict.decision.value
-    return verdict
+        audit_row(session, audit_id)
+        before = keep_verdict(session, audit_id, judged)
+        note_verdict(session, audit_id, before)
 
 
 @router.get(
     "/{audit_id}/verdict",
     response_model=Verdict,
-    responses=declare("not_found", "not_done", "no_verdict"),
+    responses=declare("not_found", "not_done", "no_verdict", "not_judged"),
 )
-def get_verdict(audit_id: str, parts: PartsDep) -> Response:
-    """What the gate said last, exactly as it was stored."""
-    row = _done(parts, audit_id)
-    if row.verdict is None:
+def get_verdict(
+    audit_id: str,
+    parts: PartsDep,
+    policy_digest: PolicyDigest = None,
+    baseline: AgainstId = None,
+) -> Response:
+    """What the gate said last, or by another policy, exactly as it was stored."""
+    row = done_audit(parts, audit_id)
+    found = verdict_json(parts, row.id, row.verdict, policy_digest, baseline)
+    if found is None:
         raise HoldfastError("no_verdict", id=row.id)
-    return Response(row.verdict, media_type=_JSON)
+    return Response(found, media_type=_JSON)
+
+
+def verdict_json(
+    parts: Parts, audit_id: str, newest: str | None, policy_digest: str | None, baseline: str | None
+) -> str | None:
+    """The newest verdict, or the one that is asked for.
+
+    Raises:
+        HoldfastError: `not_judged` when it was asked for and is not there.
+    """
+    if policy_digest is None and baseline is None:
+        return newest
+    with parts.db.reading() as session:
+        row = find_verdict(session, audit_id, policy_digest, baseline)
+    if row is None:
+        raise HoldfastError("not_judged", id=audit_id)
+    return row.verdict
 
 
 @router.get(
@@ -65,8 +120,8 @@ def get_verdict(audit_id: str, parts: PartsDep) -> Response:
 )
 def get_result(audit_id: str, parts: PartsDep, if_none_match: IfNoneMatch = None) -> Response:
     """Everything that was measured, exactly as the audit wrote it."""
-    row = _done(parts, audit_id)
-    return _file(parts, row.result_sha256, f"result-{row.id}.json", _JSON, if_none_match)
+    row = done_audit(parts, audit_id)
+    return file_response(parts, row.result_sha256, f"result-{row.id}.json", _JSON, if_none_match)
 
 
 @router.get(
@@ -82,71 +137,6 @@ def get_result(audit_id: str, parts: PartsDep, if_none_match: IfNoneMatch = None
 )
 def get_samples(audit_id: str, parts: PartsDep, if_none_match: IfNoneMatch = None) -> Response:
     """The scores of every image in every cell; every number can be computed again from it."""
-    row = _done(parts, audit_id)
-    return _file(parts, row.samples_sha256, f"samples-{row.id}.parquet", _PARQUET, if_none_match)
-
-
-@router.get(
-    "/{audit_id}/report.html",
-    response_class=Response,
-    responses={
-        200: {"content": {"text/html": {}}, "description": "One self-contained page."},
-        304: {"description": "Not changed."},
-        **declare("not_found", "not_done"),
-    },
-)
-def get_report(
-    audit_id: str, parts: PartsDep, *, download: bool = False, if_none_match: IfNoneMatch = None
-) -> Response:
-    """The report, rendered from result and verdict; `download=true` to keep it as a file."""
-    row = _done(parts, audit_id)
-    seen = f"{row.result_sha256} {row.verdict} {VERSION}"
-    headers = _headers(hashlib.sha256(seen.encode()).hexdigest())
-    if _is_known(headers, if_none_match):
-        return NotModifiedResponse(Headers(headers))
-    verdict = None if row.verdict is None else Verdict.model_validate_json(row.verdict)
-    text = html_report(read_result(parts, row), verdict, name=_model_name(parts, row))
-    how = "attachment" if download else "inline"
-    headers["Content-Disposition"] = f'{how}; filename="audit-{row.id}.html"'
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    headers["Referrer-Policy"] = "no-referrer"
-    return Response(text, headers=headers, media_type="text/html")
-
-
-def read_result(parts: Parts, row: AuditRow) -> AuditResult:
-    """The stored result of a finished audit."""
-    return AuditResult.model_validate_json(parts.store.path(row.result_sha256 or "").read_bytes())
-
-
-def _model_name(parts: Parts, row: AuditRow) -> str:
-    with parts.db.reading() as session:
-        model = get_model(session, row.model_id)
-    return model.name if model else ""
-
-
-def _done(parts: Parts, audit_id: str) -> AuditRow:
-    with parts.db.reading() as session:
-        row = audit_row(session, audit_id)
-    if row.state != "done":
-        raise HoldfastError("not_done", id=row.id, state=row.state)
-    return row
-
-
-def _file(
-    parts: Parts, sha256: str | None, name: str, media_type: str, if_none_match: str | None
-) -> Response:
-    """A file of the store; its digest is its ETag."""
-    headers = _headers(sha256 or "")
-    if _is_known(headers, if_none_match):
-        return NotModifiedResponse(Headers(headers))
-    path = parts.store.path(sha256 or "")
-    return FileResponse(path, filename=name, media_type=media_type, headers=headers)
-
-
-def _headers(digest: str) -> dict[str, str]:
-    return {"ETag": f'"{digest[:32]}"', "Cache-Control": "private, no-cache"}
-
-
-def _is_known(headers: dict[str, str], if_none_match: str | None) -> bool:
-    given = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
-    return headers["ETag"] in given
+    row = done_audit(parts, audit_id)
+    name = f"samples-{row.id}.parquet"
+    return file_response(parts, row.samples_sha256, name, _PARQUET, if_none_match)

@@ -1,51 +1,99 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
-import structlog
+from typing import Final
+
 from sqlalchemy.orm import Session
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import read_policy
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
+from holdfast.records.policy import GatePolicy
 from holdfast_api.audit_views import audit_row, one_audit
+from holdfast_api.choosing import (
+    Question,
+    choose_baseline,
+    choose_policy,
+    is_sequential,
+    plan_digest,
+)
+from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
+from holdfast_api.reusing import find_taken, sameness
+from holdfast_api.ringing import ring_for
 from holdfast_api.views import AuditView
 from holdfast_db import jobs
+from holdfast_db.projects import count_queued_of, ensure_project, get_project
 from holdfast_db.queries import count_queued, get_model, get_probe_set
 
 __all__ = ["cancel", "retry", "submit"]
 
-_log = structlog.get_logger(__name__)
+_RETRY_S: Final = 30
 
 
 def submit(parts: Parts, body: AuditRequest) -> AuditView:
-    """Write an audit and ring for a worker.
+    """Write an audit and ring for a worker, unless the same was measured before.
 
     Raises:
         HoldfastError: `invalid_plan`, `invalid_policy`, `unknown_assertion`, `not_found` for the
-            model or the probe set, `queue_full`.
+            model, the probe set, the policy or the baseline, `baseline_not_done`,
+            `not_comparable`, `queue_full`, `project_queue_full`.
     """
     plan = read_record(AuditPlan, body.plan, "invalid_plan")
-    policy = None if body.policy is None else read_policy(body.policy).model_dump_json()
-    new = jobs.NewAudit(
+    project = filed_under(parts, body.project)
+    with parts.db.reading() as session:
+        policy = choose_policy(session, project, body.policy, body.policy_id)
+        if _is_compared(body, policy):  # two results are compared on all their images
+            plan = plan.model_copy(update={"full": True})
+        new = _asked(session, body, project, plan, policy)
+        _check_parts(session, new)
+    same = sameness(parts, new, sequential=is_sequential(plan, policy))
+    taken = None if body.fresh else find_taken(parts, same, policy)
+    with parts.db.transaction() as session:
+        _check_parts(session, new)
+        ensure_project(session, project)
+        if taken is None:
+            _check_queue(session, parts, project)
+            audit_id = jobs.submit(session, new, shard_images=parts.settings.shard_images)
+        else:
+            audit_id = jobs.submit_done(session, new, taken)
+        session.expire_all()
+        view = one_audit(session, audit_id)
+    ring_for(parts, audit_id)
+    return view
+
+
+def _asked(
+    session: Session,
+    body: AuditRequest,
+    project: str,
+    plan: AuditPlan,
+    policy: GatePolicy | None,
+) -> jobs.NewAudit:
+    """What is asked, with the baseline that the branch has at this moment."""
+    probe_set_id = known_id(body.probe_set_id, "probe set")
+    probe_set = get_probe_set(session, probe_set_id)
+    asked = plan_digest(plan, policy)
+    question = Question(project, probe_set.sha256 if probe_set else "", asked)
+    baseline = choose_baseline(session, question, body.baseline, policy)
+    return jobs.NewAudit(
         model_id=known_id(body.model_id, "model"),
-        probe_set_id=known_id(body.probe_set_id, "probe set"),
+        probe_set_id=probe_set_id,
         plan=plan.model_dump_json(),
-        policy=policy,
-        project=body.project,
+        policy=None if policy is None else policy.model_dump_json(),
+        plan_digest=asked,
+        baseline_id=baseline.id if baseline else None,
+        project=project,
         branch=body.branch,
         commit=body.commit,
         priority=body.priority,
     )
-    with parts.db.transaction() as session:
-        _check_parts(session, new)
-        _check_queue(session, parts.settings.max_queued)
-        audit_id = jobs.submit(session, new)
-        view = one_audit(session, audit_id)
-    _ring(parts, audit_id)
-    return view
+
+
+def _is_compared(body: AuditRequest, policy: GatePolicy | None) -> bool:
+    """Whether a baseline is asked for: then every image counts, in the first audit as well."""
+    return body.baseline is not None or (policy is not None and policy.baseline.branch is not None)
 
 
 def cancel(parts: Parts, audit_id: str) -> AuditView:
@@ -66,40 +114,37 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     """Queue a failed or cancelled audit again.
 
     Raises:
-        HoldfastError: `not_found`, `not_retryable`, `queue_full`.
+        HoldfastError: `not_found`, `not_retryable`, `queue_full`, `project_queue_full`.
     """
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
-        _check_queue(session, parts.settings.max_queued)
+        _check_queue(session, parts, row.project)
         if not jobs.retry(session, row.id):
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
         view = one_audit(session, audit_id)
-    _ring(parts, audit_id)
+    ring_for(parts, audit_id)
     return view
 
 
 def _check_parts(session: Session, new: jobs.NewAudit) -> None:
-    if get_model(session, new.model_id) is None:
-        raise HoldfastError("not_found", what="model")
-    if get_probe_set(session, new.probe_set_id) is None:
-        raise HoldfastError("not_found", what="probe set")
+    """An audit uses what is in its own project, or its readers would see another's names."""
+    model, probe_set = get_model(session, new.model_id), get_probe_set(session, new.probe_set_id)
+    if model is None or model.project != new.project:
+        raise HoldfastError("not_found", what=f"model in project {new.project}")
+    if probe_set is None or probe_set.project != new.project:
+        raise HoldfastError("not_found", what=f"probe set in project {new.project}")
 
 
-def _check_queue(session: Session, max_queued: int) -> None:
-    waiting = count_queued(session)
-    if waiting >= max_queued:
-        raise HoldfastError("queue_full", n=waiting, s=30)
-
-
-def _ring(parts: Parts, audit_id: str) -> None:
-    """Ring after the commit. The rows are the job: a lost ring is rung again by the reconciler."""
-    try:
-        with parts.db.reading() as session:
-            shards = jobs.unrung(session, audit_id)
-        for _, queue in shards:
-            parts.ring(queue)
-        with parts.db.transaction() as session:
-            jobs.mark_rung(session, [shard_id for shard_id, _ in shards])
-    except Exception:  # noqa: BLE001 - whatever the broker raises, the audit is written
-        _log.warning("ring_failed", audit_id=audit_id, exc_info=True)
+def _check_queue(session: Session, parts: Parts, slug: str) -> None:
+    """Refuse a job more than the service, or its project, may let wait."""
+    with parts.whole_db.reading() as whole:
+        waiting = count_queued(whole)
+    if waiting >= parts.settings.max_queued:
+        raise HoldfastError("queue_full", n=waiting, s=_RETRY_S)
+    project = get_project(session, slug)
+    if project is None or project.max_queued is None:
+        return
+    own = count_queued_of(session, slug)
+    if own >= project.max_queued:
+        raise HoldfastError("project_queue_full", n=own, project=slug, s=_RETRY_S)

@@ -11,10 +11,10 @@ from holdfast_api import owning
 from holdfast_api.audit_lines import audit_line, size_text
 from holdfast_api.audit_views import audit_row, audit_views, one_audit
 from holdfast_api.outcome_lines import OutcomeLine, outcome_line
-from holdfast_api.outcomes import read_result
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.rendering import page
 from holdfast_api.requests import Slug
+from holdfast_api.stored import read_result
 from holdfast_db.queries import AuditFilters, get_model, get_probe_set, list_audits
 from holdfast_db.tables import AuditRow
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +35,8 @@ CODES: Final = "x-holdfast-codes"
 """Where the OpenAPI document lists the codes behind a status."""
 MEDIA_TYPE: Final = "application/problem+json"
 _CUT_OFF: Final = frozenset({"body_too_large", "slow_body", "storage_full"})
+_RETRIED: Final = frozenset({429, 503})
+_RETRY_S: Final = "30"
 _MAX_FIELD_ERRORS = 20
 _CODES = {
     400: "invalid_json",
@@ -66,6 +68,7 @@ class ProblemView(BaseModel):
     hint: str
     request_id: str
     errors: list[FieldErrorView] = []
+    _retry_after_s: str | None = PrivateAttr(None)
 
 
 def title_of(code: str) -> str:
@@ -77,7 +80,7 @@ def problem_of(
     error: HoldfastError, request_id: str, errors: Sequence[FieldErrorView] = ()
 ) -> ProblemView:
     """The document for one error."""
-    return ProblemView(
+    problem = ProblemView(
         type=f"/problems/{error.code}",
         title=title_of(error.code),
         status=status_of(error.code),
@@ -87,6 +90,9 @@ def problem_of(
         request_id=request_id,
         errors=list(errors),
     )
+    if problem.status in _RETRIED:
+        problem._retry_after_s = error.fields.get("s", _RETRY_S)  # noqa: SLF001 - our own class
+    return problem
 
 
 def answer(problem: ProblemView, headers: Mapping[str, str] | None = None) -> Response:
@@ -94,8 +100,8 @@ def answer(problem: ProblemView, headers: Mapping[str, str] | None = None) -> Re
     extra = dict(headers or {})
     if problem.code == "unauthorized":
         extra["WWW-Authenticate"] = "Bearer"
-    if problem.code in ("queue_full", "database_unavailable"):
-        extra["Retry-After"] = "30"
+    if problem._retry_after_s is not None:  # noqa: SLF001 - our own class
+        extra["Retry-After"] = problem._retry_after_s  # noqa: SLF001 - our own class
     if problem.code in _CUT_OFF:
         # Otherwise the server goes on receiving, and throwing away, what the client still sends.
         extra["Connection"] = "close"

@@ -19,11 +19,19 @@ _WHO: Final = {
     Kind.broken: "The audit, the service or the connection broke",
 }
 _EVERYWHERE: Final = (
-    *("unauthorized", "host_not_allowed", "cross_site", "internal", "database_unavailable"),
+    *(
+        "unauthorized",
+        "missing_scope",
+        "rate_limited",
+        "host_not_allowed",
+        "cross_site",
+        "internal",
+        "database_unavailable",
+    ),
     *("invalid_json", "invalid_request", "body_too_large", "unsupported_media_type"),
 )
 """Codes that would stand at nearly every endpoint; the page names them once."""
-_METHODS: Final = ("get", "head", "post", "put", "delete")
+_METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete")
 
 
 @router.get("/problems")

@@ -13,15 +13,21 @@ from pydantic import (
 
 from holdfast.errors import clean
 from holdfast.gate import PRESETS
+from holdfast_api.choosing import BaselineChoice
 from holdfast_db.queries import MAX_LIMIT
 
 __all__ = [
+    "POLICY_SCHEMA",
     "AssetQuery",
     "AuditQuery",
     "AuditRequest",
     "GateRequest",
     "ModelRequest",
+    "PageQuery",
+    "PolicyBlock",
     "ProbeSetRequest",
+    "Request",
+    "ScopeName",
     "Sha256",
     "Slug",
     "Title",
@@ -33,10 +39,10 @@ _MAX_PARTS = 50_000
 _LEVEL: Final = {"enum": ["off", "warn", "error"]}
 _LIMITS: Final = {
     "type": "object",
-    "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
+    "properties": {name: {"type": "number"} for name in ("min", "max", "max_drop")},
     "additionalProperties": False,
 }
-_POLICY: Final[dict[str, Any]] = {
+POLICY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "description": "The `gate:` block of holdfast.yaml.",
     "properties": {
@@ -52,6 +58,28 @@ _POLICY: Final[dict[str, Any]] = {
             },
         },
         "on_inconclusive": {"enum": ["inconclusive", "fail", "pass"]},
+        "baseline": {
+            "type": "object",
+            "properties": {
+                "branch": {"type": "string"},
+                "file": {"type": "string"},
+                "on_missing": _LEVEL,
+            },
+            "additionalProperties": False,
+        },
+        "ignore": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "until": {"type": "string", "format": "date"},
+                    "reason": {"type": "string", "minLength": 3},
+                },
+                "required": ["id", "until", "reason"],
+                "additionalProperties": False,
+            },
+        },
     },
     "examples": [{"assertions": {"translation.consistency": ["error", {"min": 0.9}]}}],
 }
@@ -86,17 +114,25 @@ def _one_line(text: str) -> str:
 
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ProjectSlug = Annotated[
+    Slug | None,
+    Field(description="Left out: the project of the token, or `default` for one without."),
+]
+ScopeName = Literal["read", "audit", "admin"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Title = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(_one_line)]
 Block = Annotated[dict[str, Any], AfterValidator(_shallow)]
-PolicyBlock = Annotated[Block, WithJsonSchema(_POLICY)]
+PolicyId = Annotated[str | None, Field(max_length=64)]
+PolicyBlock = Annotated[Block, WithJsonSchema(POLICY_SCHEMA)]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
+    """A body of which nothing is ignored."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class UploadRequest(_Request):
+class UploadRequest(Request):
     """Announces a file; its bytes follow with PUT."""
 
     kind: Literal["model", "probes"]
@@ -105,8 +141,8 @@ class UploadRequest(_Request):
     filename: Title | None = None
 
 
-class _FromFile(_Request):
-    project: Slug = "default"
+class _FromFile(Request):
+    project: ProjectSlug = None
     name: Title
     upload_id: Annotated[str, Field(max_length=64)] | None = None
     sha256: Sha256 | None = None
@@ -126,20 +162,29 @@ class ProbeSetRequest(_FromFile):
     """Gives a name to an uploaded archive of images."""
 
 
-class AuditRequest(_Request):
-    """Asks for an audit. `plan` and `policy` are the blocks of `holdfast.yaml`."""
+class AuditRequest(Request):
+    """Asks for an audit. `plan` and `policy` are the blocks of `holdfast.yaml`.
 
-    project: Slug = "default"
+    `policy_id` names a stored policy instead. With a `baseline` every image is looked at, and the
+    verdict comes after the comparison. What was measured before is taken over unless `fresh`.
+    """
+
+    project: ProjectSlug = None
     branch: Title | None = None
     commit: Title | None = None
     model_id: Annotated[str, Field(max_length=64)]
     probe_set_id: Annotated[str, Field(max_length=64)]
     plan: Block = {}
     policy: PolicyBlock | None = None
+    policy_id: PolicyId = None
+    baseline: BaselineChoice | None = None
+    fresh: bool = False
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
 
 
-class _PageQuery(BaseModel):
+class PageQuery(BaseModel):
+    """Which page of a list."""
+
     model_config = ConfigDict(frozen=True)
 
     project: Slug | None = None
@@ -147,7 +192,7 @@ class _PageQuery(BaseModel):
     cursor: Annotated[str, Field(max_length=200)] | None = None
 
 
-class AuditQuery(_PageQuery):
+class AuditQuery(PageQuery):
     """Which audits to list."""
 
     branch: Title | None = None
@@ -157,14 +202,16 @@ class AuditQuery(_PageQuery):
     model_id: Annotated[str, Field(max_length=64, pattern="^[0-9a-f-]+$")] | None = None
 
 
-class AssetQuery(_PageQuery):
+class AssetQuery(PageQuery):
     """Which models or probe sets to list."""
 
     name: Title | None = None
     sha256: Sha256 | None = None
 
 
-class GateRequest(_Request):
-    """Asks to judge a stored result by another policy."""
+class GateRequest(Request):
+    """Asks to judge a stored result by another policy, written out or stored."""
 
-    policy: PolicyBlock
+    policy: PolicyBlock | None = None
+    policy_id: PolicyId = None
+    baseline: BaselineChoice | None = None

@@ -5,13 +5,22 @@ from typing import Final
 from holdfast_api import (
     assets,
     audits,
+    badges,
+    branches,
+    comparing,
     events,
+    formats,
     health,
     login,
     outcomes,
     pages,
+    policies,
+    projects,
     reference,
+    tokens,
     uploads,
+    webhooks,
+    workers,
 )
 
 __all__ = ["API_ROUTERS", "PAGE_ROUTERS"]
@@ -22,6 +31,15 @@ API_ROUTERS: Final = (
     audits.router,
     events.router,
     outcomes.router,
+    formats.router,
+    comparing.router,
+    branches.router,
+    badges.router,
+    policies.router,
+    webhooks.router,
+    workers.router,
+    projects.router,
+    tokens.router,
     health.router,
 )
 PAGE_ROUTERS: Final = (pages.router, login.router, reference.router)

@@ -1,18 +1,20 @@
-"""The session of a browser: a signed cookie that says only until when it is good.
+"""The session of a browser: a signed cookie that says whose it is and until when it is good.
 
-The key is derived from the token, so a new token ends every session; nothing is stored.
+Nothing is stored. The token that the cookie names is looked up with every request, so a session
+ends with its token.
 """
 
 import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final
 
-__all__ = ["COOKIE", "is_valid", "same_token", "sign"]
+__all__ = ["COOKIE", "cookie_owner", "key_from", "same_token", "sign"]
 
 COOKIE: Final = "holdfast_session"
-_PARTS: Final = 3
+_PARTS: Final = 4
 
 
 def same_token(given: str, token: str) -> bool:
@@ -20,25 +22,32 @@ def same_token(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
-def sign(token: str, lifetime_s: int, now_s: float | None = None) -> str:
-    """A cookie value that is good for `lifetime_s` seconds."""
+def key_from(secret: str, owner: str) -> bytes:
+    """The key of one owner's sessions."""
+    parts = (b"holdfast session", secret.encode(), owner.encode("utf-8", "replace"))
+    return hashlib.sha256(b"\0".join(parts)).digest()
+
+
+def sign(key: bytes, owner: str, lifetime_s: int, now_s: float | None = None) -> str:
+    """A cookie value of `owner`, without a dot, that is good for `lifetime_s` seconds."""
     until = int((time.time() if now_s is None else now_s) + lifetime_s)
-    body = f"{until}.{secrets.token_hex(8)}"
-    return f"{body}.{_mac(token, body)}"
+    body = f"{owner}.{until}.{secrets.token_hex(8)}"
+    return f"{body}.{_mac(key, body)}"
 
 
-def is_valid(cookie: str, token: str, now_s: float | None = None) -> bool:
-    """Whether we signed this cookie with this token and it has not expired."""
+def cookie_owner(
+    cookie: str, key_of: Callable[[str], bytes], now_s: float | None = None
+) -> str | None:
+    """Whose session this is; None when we did not sign it or it has expired."""
     parts = cookie.split(".")
     if len(parts) != _PARTS:
-        return False
-    until, nonce, mac = parts
-    expected = _mac(token, f"{until}.{nonce}")
+        return None
+    owner, until, nonce, mac = parts
+    expected = _mac(key_of(owner), f"{owner}.{until}.{nonce}")
     if not hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()):
-        return False
-    return int(until) > (time.time() if now_s is None else now_s)
+        return None
+    return owner if int(until) > (time.time() if now_s is None else now_s) else None
 
 
-def _mac(token: str, body: str) -> str:
-    key = hashlib.sha256(b"holdfast session\0" + token.encode()).digest()
+def _mac(key: bytes, body: str) -> str:
     return hmac.new(key, body.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

@@ -1,9 +1,12 @@
 """The settings of the API: environment variables with the prefix `HOLDFAST_`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from holdfast_db.hook_rules import read_allow
+from holdfast_db.jobs import SHARD_IMAGES
 
 __all__ = ["LOOPBACK_NAMES", "ApiSettings"]
 
@@ -17,7 +20,15 @@ class ApiSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
 
     token: SecretStr = SecretStr("")
-    """The shared token. Without one only loopback names are served."""
+    """A token of the operator, which may do everything; it is kept nowhere else."""
+    auth: Literal["auto", "on", "off"] = "auto"
+    """Whether callers need a token: auto asks as soon as one is set or was ever made."""
+    session_secret: SecretStr = SecretStr("")
+    """Signs the sessions of browsers; the same for all API processes. Empty: a file of our own."""
+    rate_limit: Annotated[str, Field(pattern=r"^(\d+/(second|minute|hour))?$")] = "3000/minute"
+    """How many requests one token may send; empty for any number."""
+    rate_store: Annotated[str, Field(pattern=r"^(rediss?://.*)?$")] = ""
+    """A Redis in which several API processes count requests together; empty: each counts alone."""
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
@@ -27,6 +38,8 @@ class ApiSettings(BaseSettings):
     max_json_bytes: Annotated[int, Field(ge=1 << 10)] = 1 << 20
     """The largest body of any request except the bytes of an upload."""
     max_queued: Annotated[int, Field(ge=1)] = 1000
+    shard_images: Annotated[int, Field(ge=64)] = SHARD_IMAGES
+    """An audit of more images is cut into parts of about so many, for several workers."""
     upload_ttl_s: Annotated[int, Field(ge=60)] = 24 * 3600
     upload_grace_s: Annotated[float, Field(gt=0)] = 60.0
     upload_bytes_per_s: Annotated[int, Field(ge=1)] = 16 << 10
@@ -37,6 +50,15 @@ class ApiSettings(BaseSettings):
     poll_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     """How often the long poll and the event stream look into the database."""
 
+    webhook_allow: str = ""
+    """Where webhooks may go, as the scheduler has it; empty turns them off."""
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _is_readable(cls, text: str) -> str:
+        read_allow(text)
+        return text
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -46,7 +68,7 @@ class ApiSettings(BaseSettings):
 
     @property
     def has_token(self) -> bool:
-        """Whether callers must identify themselves."""
+        """Whether the operator has set a token."""
         return bool(self.token.get_secret_value())
 
     @property

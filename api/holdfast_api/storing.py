@@ -16,6 +16,7 @@ from holdfast_api.requests import UploadRequest
 from holdfast_api.settings import ApiSettings
 from holdfast_api.views import BlobView, UploadView
 from holdfast_db.assets import add_blob
+from holdfast_db.projects import has_blob
 from holdfast_db.queries import get_blob, get_upload
 from holdfast_db.store import BlobWriter, StoredBlob
 from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow, UploadRow
@@ -66,9 +67,15 @@ def kind_of_archive(path: Path) -> str:
 
 
 def find_blob(parts: Parts, sha256: str) -> BlobView | None:
-    """The bytes with this digest, if they are here."""
-    with parts.db.reading() as session:
+    """The bytes with this digest, if they are here and the caller's project has them.
+
+    Of others it is not said: that would tell who owns a file, and let a hash stand for the file.
+    """
+    project = parts.caller.project
+    with parts.whole_db.reading() as session:
         row = get_blob(session, sha256)
+        if project is not None and not has_blob(session, project, sha256):
+            return None
     if row is None or not parts.store.exists(row.sha256):
         return None
     return BlobView(sha256=row.sha256, size_bytes=row.size_bytes)
@@ -77,6 +84,7 @@ def find_blob(parts: Parts, sha256: str) -> BlobView | None:
 def announce(parts: Parts, body: UploadRequest) -> UploadView:
     """Write the row of a new upload."""
     row = UploadRow(
+        project=parts.caller.project,
         kind=body.kind,
         size_bytes=body.size_bytes,
         sha256=body.sha256,
@@ -130,8 +138,10 @@ def complete(
 
 def forget(parts: Parts, upload_id: str) -> None:
     """Remove an upload, and its bytes when no model, probe set or other upload uses them."""
-    with parts.db.transaction() as session:
-        row = _get(session, upload_id)
+    with parts.db.reading() as session:
+        found = _get(session, upload_id)
+    with parts.whole_db.transaction() as session:
+        row = _get(session, found.id)
         session.delete(row)
         session.flush()
         if row.state != "complete" or row.sha256 is None or _is_used(session, row.sha256):
@@ -160,7 +170,7 @@ def _refuse(parts: Parts, upload_id: str, blob: StoredBlob, code: str) -> None:
 
 def _drop_if_unknown(parts: Parts, blob: StoredBlob) -> None:
     """Remove bytes that nobody may keep; as a file of the other kind the same may be in use."""
-    with parts.db.transaction() as session:
+    with parts.whole_db.transaction() as session:
         if get_blob(session, blob.sha256) is None:
             parts.store.delete(blob.sha256)
 

@@ -106,7 +106,7 @@ class AuditErrorView(BaseModel):
 
 
 class AuditLinksView(BaseModel):
-    """Where the parts of an audit are; the last three are there once it is done."""
+    """Where the parts of an audit are; the last five are there once it is done."""
 
     self: str
     page: str
@@ -115,10 +115,15 @@ class AuditLinksView(BaseModel):
     result: str | None
     report: str | None
     samples: str | None
+    comparison: str | None
 
 
 class AuditView(BaseModel):
-    """An audit. `state` tells how the job went, `decision` what the gate said."""
+    """An audit. `state` tells how the job went, `decision` what the gate said.
+
+    `baseline_id` is the audit that it is compared with, `reused_id` the one whose result it took
+    over, because the same had been measured before.
+    """
 
     id: str
     project: str
@@ -133,6 +138,8 @@ class AuditView(BaseModel):
     cancel_requested: bool
     error: AuditErrorView | None
     decision: Literal["passed", "failed", "inconclusive"] | None
+    baseline_id: str | None
+    reused_id: str | None
     priority: int
     created_at: datetime
     started_at: datetime | None

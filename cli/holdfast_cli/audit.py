@@ -1,7 +1,7 @@
 """`holdfast audit`: the main job, here or on a service."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,8 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     output: opt.Outputs = None,
     inconclusive: opt.InconclusiveOption = None,
     fail_on: opt.FailOnOption = opt.FailOn.error,
+    baseline: opt.BaselineOption = None,
+    save_baseline: opt.SaveBaseline = False,
     soft_fail: opt.SoftFail = False,
     server: opt.Server = None,
     wait: opt.Wait = True,
@@ -43,42 +45,60 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     commit: opt.Commit = None,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
     threads: opt.Threads = None,
+    cache: opt.CacheOption = True,
 ) -> None:
     """Audit a model: how often does it change its mind when the picture moves?
 
     Without --server it runs on this machine, in a locked child process.
     """
-    from holdfast_cli.order import PlanOptions, find_config, make_order, place_of
+    from holdfast_cli.order import GateOptions, PlanOptions, find_config, make_order, place_of
     from holdfast_cli.outputs import check_outputs
 
     check_outputs(outputs := output or [])
     if outputs and server and not wait:
         raise typer.BadParameter("there is nothing to write with --no-wait", param_hint="-o")
+    if save_baseline and server:
+        raise typer.BadParameter("a service keeps its own", param_hint="--save-baseline")
     order = make_order(
         model,
         data,
         find_config(config),
         PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
-        inconclusive=inconclusive,
-        fail_on=fail_on,
+        GateOptions(inconclusive, fail_on, baseline, save_baseline),
     )
     named = (order.name, place_of(config, order.model))
     finish = partial(_finish, named, outputs, soft_fail)
     if server is None:
-        code = finish(_here(order, outputs, sandbox, threads))
+        code = _here(order, _Here(sandbox, threads, cache, save_baseline, branch), outputs, finish)
     else:
         code = _there(order, server, (project, branch, commit), timeout if wait else None, finish)
     raise typer.Exit(code)
 
 
+@dataclass(frozen=True)
+class _Here:
+    """The options of an audit on this machine."""
+
+    sandbox: opt.SandboxLevel
+    threads: int | None
+    cache: bool
+    save_baseline: bool
+    branch: str | None
+
+
 def _here(
-    order: "Order", outputs: Sequence[Path], sandbox: opt.SandboxLevel, threads: int | None
-) -> "Outcome":
-    from holdfast_cli.local import audit_here, child_limits, need, need_for
+    order: "Order", options: _Here, outputs: Sequence[Path], finish: Callable[["Outcome"], int]
+) -> int:
+    from holdfast_cli.here import audit_here, keep
+    from holdfast_cli.local import need, need_for
 
     need("audit")
     need_for(outputs)
-    return audit_here(order, sandbox.value, child_limits(threads))
+    outcome, done = audit_here(order, options.sandbox.value, options.threads, cached=options.cache)
+    code = finish(outcome)
+    if options.save_baseline:
+        keep(order, options.branch, outcome.verdict, done)
+    return code
 
 
 def _there(
@@ -113,6 +133,7 @@ def _finish(
     outcome = replace(outcome, name=name, place=place)
     screen.show_result(name, outcome.result)
     screen.show_verdict(name, outcome.verdict)
+    screen.show_baseline(outcome.verdict, outcome.comparison)
     tell_actions(outcome)
     screen.show_written(write_outputs(outputs, outcome))
     return exit_code(outcome.verdict, soft_fail=soft_fail)

@@ -40,6 +40,8 @@ class Config:
     data: Path | None = None
     gate: Mapping[str, Any] | None = None
     """The `gate:` block as written; `holdfast.gate.read_policy` has accepted it."""
+    folder: Path = Path()
+    """Where the file is; its paths are relative to it."""
 
 
 def read_config(path: Path) -> Config:
@@ -50,15 +52,17 @@ def read_config(path: Path) -> Config:
             `invalid_policy` and `unknown_assertion`, with file and line as a note.
     """
     tree = read_yaml(path)
-    file = _validated(tree, _with_families_off(tree.data))
+    file = _validated(tree, _with_gate_off(_with_families_off(tree.data)))
     gate = tree.data.get("gate")
     if gate is not None:
+        gate = json.loads(json.dumps(gate, default=str))  # YAML reads a day as a date
         _check_gate(tree, gate)
     return Config(
         plan=file.plan(),
         model=_beside(path, file.model.path),
         data=_beside(path, file.data.path),
         gate=gate,
+        folder=path.parent,
     )
 
 
@@ -77,6 +81,16 @@ def _with_families_off(data: Any) -> Any:  # noqa: ANN401 - user data
     if families.get("spatial") == {}:
         families["spatial"] = {"preset": "sp10"}
     return {**data, "families": families}
+
+
+def _with_gate_off(data: Any) -> Any:  # noqa: ANN401 - user data
+    """`on_missing: off` is False, says YAML."""
+    gate = data.get("gate") if isinstance(data, dict) else None
+    if not isinstance(gate, dict) or not isinstance(gate.get("baseline"), dict):
+        return data
+    if gate["baseline"].get("on_missing") is not False:
+        return data
+    return {**data, "gate": {**gate, "baseline": {**gate["baseline"], "on_missing": "off"}}}
 
 
 def _validated(tree: YamlTree, data: Any) -> ConfigFile:  # noqa: ANN401 - user data
@@ -131,16 +145,26 @@ def _check_gate(tree: YamlTree, gate: Mapping[str, Any]) -> None:
     try:
         read_policy(gate)
     except HoldfastError as error:
-        written = list(gate.get("assertions") or ())
-        where = tree.where(["gate", "assertions", *_meant(error, written)])
+        where = tree.where(["gate", *_meant(error, gate)])
         error.add_note(f"at {where}")
         raise
 
 
-def _meant(error: HoldfastError, assertions: list[Any]) -> list[Any]:
-    """The assertion that an error is about, when it says so: by its name or its number."""
+def _meant(error: HoldfastError, gate: Mapping[str, Any]) -> list[Any]:
+    """The part of the gate that an error is about, when it says so: by its name or its number."""
     said = error.fields.get("id") or error.fields.get("reason", "")
-    number = re.match(r"assertions\.(\d+)\b", said)
-    if number and int(number[1]) < len(assertions):
-        return [assertions[int(number[1])]]
-    return [name for name in assertions if said == name or said.startswith(f"{name}: ")][:1]
+    number = re.match(r"(assertions|ignore)\.(\d+)\b", said)
+    assertions = list(gate.get("assertions") or ())
+    if number and number[1] == "ignore":
+        return ["ignore", int(number[2])]
+    if number and int(number[2]) < len(assertions):
+        return ["assertions", assertions[int(number[2])]]
+    if said.startswith("baseline"):
+        return ["baseline"]
+    named = [
+        name for name in assertions if said == name or said.startswith((f"{name}: ", f"{name} "))
+    ]
+    if named:
+        return ["assertions", named[0]]
+    ignored = [place for place, one in enumerate(gate.get("ignore") or ()) if one["id"] == said]
+    return ["ignore", ignored[0]] if ignored else ["assertions"]

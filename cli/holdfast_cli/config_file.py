@@ -7,31 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from holdfast.catalogue import CATALOGUE
 from holdfast.records.base import Record
 from holdfast.records.families import Families
 from holdfast.records.model import OutputKind
 from holdfast.records.plan import Architecture, AuditPlan, InputSpec
+from holdfast_cli.config_gate import GATE_MEANING, GateBlock, add_gate_schema
 
 __all__ = ["ConfigFile", "schema"]
 
-_LEVEL = {"enum": ["off", "warn", "error", False]}
-_LIMITS = {
-    "type": "object",
-    "properties": {"min": {"type": "number"}, "max": {"type": "number"}},
-    "additionalProperties": False,
-}
-_ASSERTION = {
-    "anyOf": [
-        _LEVEL,
-        {"type": "array", "prefixItems": [_LEVEL, _LIMITS], "minItems": 2, "maxItems": 2},
-    ]
-}
-_ASSERTIONS = {
-    "type": "object",
-    "properties": {entry.id: {"$ref": "#/$defs/Assertion"} for entry in CATALOGUE if entry.gates},
-    "additionalProperties": False,
-}
 _BORDER = "What the canvas cannot give is filled (fill), or the plan is refused (full)"
 # The records of the plan describe themselves as a whole; an editor shows one key at a time.
 _MEANING = {
@@ -165,27 +148,6 @@ class AuditBlock(Record):
     ] = False
 
 
-class GateBlock(Record):
-    """What must hold: a preset, own assertions, or both."""
-
-    preset: Annotated[
-        Literal["smoke", "recommended", "strict"] | None,
-        Field(description="Ready-made assertions; those below win over them."),
-    ] = None
-    assertions: Annotated[
-        dict[str, Any],
-        Field(
-            default_factory=dict,
-            description="Measurement: level or [level, {min: …, max: …}]; the level is off, warn "
-            "or error. The whole confidence interval must keep the limits.",
-        ),
-    ]
-    on_inconclusive: Annotated[
-        Literal["inconclusive", "fail", "pass"],
-        Field(description="What too little evidence counts as; left out, exit code 3."),
-    ] = "inconclusive"
-
-
 class ConfigFile(Record):
     """`holdfast.yaml`."""
 
@@ -220,13 +182,12 @@ class ConfigFile(Record):
 def schema() -> dict[str, Any]:
     """JSON Schema of the file, as editors use it to complete and to check."""
     made = ConfigFile.model_json_schema()
-    for name, meanings in _MEANING.items():
+    for name, meanings in {**_MEANING, **GATE_MEANING}.items():
         for key, meaning in meanings.items():
             made["$defs"][name]["properties"][key]["description"] = meaning
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     for name in _FAMILY_BLOCKS:
         family = made["$defs"][name]
         made["$defs"][name] = {"anyOf": [family, {"enum": ["off", False]}]}
-    made["$defs"]["Assertion"] = _ASSERTION
-    made["$defs"]["GateBlock"]["properties"]["assertions"].update(_ASSERTIONS)
+    add_gate_schema(made)
     return made

@@ -44,7 +44,10 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
         HoldfastError: `insecure_bind`, `port_in_use`, `data_in_use`, or `sandbox_unavailable`;
             nothing was started then.
     """
-    check_bind(host, os.environ.get("HOLDFAST_TOKEN", ""))
+    settings = ApiSettings()
+    # That a token was made once is not enough here: a new, empty database must not be open to all.
+    is_on = settings.auth == "on" or (settings.auth == "auto" and settings.has_token)
+    check_bind(host, asks_for_tokens=is_on)
     _check_sandbox()
     with contextlib.closing(listen(host, port)) as address, _locked(data):
         # Every part reads its own settings; this is how the command's options reach them all.
@@ -102,13 +105,16 @@ def _worker() -> Keeper:
 def _reconciler(database: Database) -> Iterator[None]:
     """The scheduler's loop in a thread, as it runs in a process of its own at scale."""
     from holdfast_worker.scheduler import Scheduler  # reads its settings when it is imported
+    from holdfast_worker.settings import WorkerSettings
+    from holdfast_worker.webhooks import sending
 
     stop = threading.Event()
     loop = Scheduler(database)
     thread = threading.Thread(target=loop.run, args=(stop,), name="reconciler")
     thread.start()
     try:
-        yield
+        with sending(database, WorkerSettings()):
+            yield
     finally:
         stop.set()
         thread.join()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
+from holdfast.records.comparison import Comparison
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 
@@ -27,6 +28,7 @@ class Outcome:
     samples: Callable[[], bytes] | None = None
     name: str = ""
     place: str = ""
+    comparison: Comparison | None = None
 
 
 def _junit(outcome: Outcome) -> bytes:

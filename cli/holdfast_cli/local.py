@@ -6,22 +6,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import typer
+
 from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
 from holdfast.probes.pack import packed
 from holdfast.records.base import read_record
-from holdfast.records.job import ChildLimits, Progress
+from holdfast.records.job import ChildLimits
 from holdfast.records.model import ModelCard, ModelFormat
 from holdfast.runtimes.sniff import sniff
-from holdfast.sandbox.parent import SandboxMode, inspect_model, run_audit
+from holdfast.sandbox.parent import AuditOutput, SandboxMode, inspect_model, run_audit
 from holdfast.sandbox.selftest import selftest
-from holdfast_cli.formats import Outcome, suffix_of
-from holdfast_cli.gates import decided
+from holdfast_cli.cache import Cache, key_of
+from holdfast_cli.formats import suffix_of
 from holdfast_cli.order import Order
-from holdfast_cli.outputs import render
 from holdfast_cli.progress import progress
 
-__all__ = ["NEEDS", "absent", "audit_here", "card_of", "child_limits", "need", "need_for"]
+__all__ = [
+    "NEEDS",
+    "absent",
+    "card_of",
+    "child_limits",
+    "measure_here",
+    "mode_for",
+    "need",
+    "need_for",
+]
+
+_AGAIN: Final = (
+    "nothing was measured: an earlier audit had the same model, images, plan, policy and versions, "
+    "and this is its result (--no-cache measures again)"
+)
 
 NEEDS: Final = {
     "audit": ("numpy", "onnx", "onnxruntime", "cv2", "PIL", "pyarrow", "scipy"),
@@ -79,35 +94,40 @@ def child_limits(threads: int | None) -> ChildLimits:
         raise HoldfastError("invalid_config", where=where, reason=error.fields["reason"]) from None
 
 
-def audit_here(order: Order, mode: SandboxMode, limits: ChildLimits) -> Outcome:
-    """Run one audit; Ctrl-C ends the child.
+def measure_here(
+    order: Order, mode: SandboxMode, limits: ChildLimits, cache: Cache | None
+) -> AuditOutput:
+    """Run one audit, or take what an earlier one of the same left; Ctrl-C ends the child.
 
     Raises:
         HoldfastError: everything that can be wrong with the model, the images or the machine.
     """
-    with packed(order.data) as probes, progress(order.name) as report:
+    policy, used = None if order.gate is None else read_policy(order.gate), mode_for(order, mode)
+    with packed(order.data) as probes:
+        key = key_of(order.model, probes, order.plan, policy, used) if cache else ""
+        found = cache.find(key) if cache else None
+        if found is not None:
+            typer.echo(_AGAIN, err=True)
+            return found
+        with progress(order.name) as report:
+            done = run_audit(
+                order.model,
+                probes,
+                order.plan,
+                mode=used,
+                limits=limits,
+                on_progress=lambda step: report(step.stage, step.done, step.total),
+                cancelled=lambda: False,
+                policy=policy,
+            )
+    if cache:
+        cache.keep(key, done)
+    return done
 
-        def show(step: Progress) -> None:
-            report(step.stage, step.done, step.total)
 
-        done = run_audit(
-            order.model,
-            probes,
-            order.plan,
-            mode=_mode_for(order.model, mode),
-            limits=limits,
-            on_progress=show,
-            cancelled=lambda: False,
-            policy=None if order.gate is None else read_policy(order.gate),
-        )
-    verdict = decided(done.result, order.gate)
-    return Outcome(
-        result=done.result,
-        result_json=done.result_json,
-        verdict=verdict,
-        report=lambda: render(done.result, verdict, order.name),
-        samples=lambda: done.samples,
-    )
+def mode_for(order: Order, mode: SandboxMode) -> SandboxMode:
+    """The sandbox that an audit runs in."""
+    return _mode_for(order.model, mode)
 
 
 def card_of(model: Path, mode: SandboxMode, architecture: str | None = None) -> ModelCard:

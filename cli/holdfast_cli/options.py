@@ -10,7 +10,9 @@ import typer
 __all__ = [
     "DATA",
     "Architecture",
+    "BaselineOption",
     "Branch",
+    "CacheOption",
     "Commit",
     "Confidence",
     "ConfigPath",
@@ -33,6 +35,7 @@ __all__ = [
     "ResultPath",
     "Sandbox",
     "SandboxLevel",
+    "SaveBaseline",
     "Seed",
     "Server",
     "SoftFail",
@@ -203,6 +206,32 @@ FailOnOption = Annotated[
     FailOn,
     typer.Option(
         "--fail-on", help="Let assertions of level warn fail the gate, too.", rich_help_panel=_GATE
+    ),
+]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        help="What max_drop is measured against: a result.json, a folder that holds one, or a "
+        "branch whose result --save-baseline kept; with --server a branch or the id of an audit.",
+        rich_help_panel=_GATE,
+        show_default=False,
+    ),
+]
+SaveBaseline = Annotated[
+    bool,
+    typer.Option(
+        "--save-baseline",
+        help="Keep the result in .holdfast/baselines for this branch, if the gate passes.",
+        rich_help_panel=_GATE,
+    ),
+]
+CacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        help="Take the result of an earlier audit of the same model, images, plan, policy and "
+        "versions.",
     ),
 ]
 SoftFail = Annotated[

@@ -2,20 +2,32 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
 import typer
 
 from holdfast.errors import HoldfastError
+from holdfast.gate import expanded
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config import DEFAULT_NAME, Config, read_config
-from holdfast_cli.gates import with_options
 from holdfast_cli.options import FailOn, Inconclusive, InputPreset
 
-__all__ = ["Order", "PlanOptions", "config_path", "find_config", "make_order", "place_of"]
+__all__ = [
+    "Asked",
+    "GateOptions",
+    "Order",
+    "PlanOptions",
+    "asked_baseline",
+    "config_path",
+    "find_config",
+    "local_name",
+    "make_order",
+    "place_of",
+    "with_options",
+]
 
 
 @final
@@ -35,6 +47,30 @@ class PlanOptions:
 
 @final
 @dataclass(frozen=True)
+class GateOptions:
+    """The options that change the gate; what they leave out is as the configuration says.
+
+    `baseline` is a branch, a file or a folder; `saves_baseline` tells that this audit may become
+    the first one.
+    """
+
+    inconclusive: Inconclusive | None = None
+    fail_on: FailOn = FailOn.error
+    baseline: str | None = None
+    saves_baseline: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Asked:
+    """A baseline that was asked for: a branch, or a file or folder."""
+
+    name: str
+    path: Path | None = None
+
+
+@final
+@dataclass(frozen=True)
 class Order:
     """One audit, complete: nothing has to be looked up any more."""
 
@@ -42,6 +78,7 @@ class Order:
     data: Path
     plan: AuditPlan
     gate: Mapping[str, Any] | None
+    baseline: Asked | None = None
 
     @property
     def name(self) -> str:
@@ -67,12 +104,16 @@ def config_path(path: Path | None) -> Path | None:
 
 
 def place_of(config: Path | None, other: Path) -> str:
-    """Where problems are shown: the configuration, which holds the limits, else the other file.
+    """Where problems are shown: the configuration, which holds the limits, else the other file."""
+    return local_name(config_path(config) or other)
 
-    The path is relative to the working folder, with slashes. A file outside has its name only: no
-    report tells the folders of a machine.
+
+def local_name(path: Path) -> str:
+    """The path of a file relative to the working folder, with slashes.
+
+    A file outside has its name only: no report tells the folders of a machine.
     """
-    path = Path(os.path.normpath((config_path(config) or other).absolute()))  # links stay links
+    path = Path(os.path.normpath(path.absolute()))  # links stay links
     inside = path.is_relative_to(Path.cwd())
     return path.relative_to(Path.cwd()).as_posix() if inside else path.name
 
@@ -82,9 +123,7 @@ def make_order(
     data: Path | None,
     config: Config,
     options: PlanOptions,
-    *,
-    inconclusive: Inconclusive | None,
-    fail_on: FailOn,
+    gate: GateOptions,
 ) -> Order:
     """Put a configuration and the options over it together.
 
@@ -100,12 +139,60 @@ def make_order(
     for path in (model, data):
         if not path.exists():
             raise HoldfastError("file_not_found", path=path)
+    asked = asked_baseline(config, gate.baseline)
+    if asked is not None or gate.saves_baseline:
+        options = replace(options, full=True)  # two results are compared on all their images
     return Order(
         model=model,
         data=data,
         plan=_plan(config.plan, options),
-        gate=with_options(config.gate, inconclusive, fail_on),
+        gate=with_options(config.gate, gate),
+        baseline=asked,
     )
+
+
+def asked_baseline(config: Config, option: str | None) -> Asked | None:
+    """The baseline that an option or else the configuration names; what exists is a path."""
+    if option is not None:
+        return Asked(option, Path(option) if _is_path(option) else None)
+    rule = (config.gate or {}).get("baseline") or {}
+    if rule.get("file"):
+        return Asked(rule["file"], config.folder / rule["file"])
+    return Asked(rule["branch"]) if rule.get("branch") else None
+
+
+def _is_path(option: str) -> bool:
+    return Path(option).exists() or option.endswith(".json")
+
+
+def with_options(gate: Mapping[str, Any] | None, options: GateOptions) -> Mapping[str, Any] | None:
+    """The `gate:` block that options ask for: what they say wins over the file.
+
+    They change the block and not the exit code, so that the report, the service and the screen
+    all tell the verdict that was used. An audit that becomes the first baseline cannot lack one.
+    """
+    if gate is None:
+        return None
+    changed = expanded(gate)
+    if options.inconclusive is not None:
+        changed["on_inconclusive"] = options.inconclusive.value
+    if options.fail_on is FailOn.warn:
+        changed["assertions"] = {
+            name: _as_error(value) for name, value in changed["assertions"].items()
+        }
+    rule = dict(changed.get("baseline") or {})
+    if options.baseline is not None:
+        kind = "file" if _is_path(options.baseline) else "branch"
+        rule = {"on_missing": rule.get("on_missing", "error"), kind: options.baseline}
+    if options.saves_baseline and rule.get("on_missing", "error") == "error":
+        rule["on_missing"] = "warn"
+    return {**changed, "baseline": rule} if rule else changed
+
+
+def _as_error(value: object) -> object:
+    if isinstance(value, list) and value[0] == "warn":
+        return ["error", *value[1:]]
+    return value
 
 
 def _plan(plan: AuditPlan, options: PlanOptions) -> AuditPlan:

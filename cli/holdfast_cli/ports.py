@@ -8,13 +8,13 @@ from holdfast.errors import HoldfastError
 __all__ = ["check_bind", "check_port", "listen"]
 
 
-def check_bind(host: str, token: str) -> None:
-    """Without a token only this machine may connect.
+def check_bind(host: str, *, asks_for_tokens: bool) -> None:
+    """Where no token is asked only this machine may connect.
 
     Raises:
         HoldfastError: `insecure_bind`.
     """
-    if not token and not _is_loopback(host):
+    if not asks_for_tokens and not _is_loopback(host):
         raise HoldfastError("insecure_bind", host=host)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +15,26 @@ from holdfast.probes.pack import packed
 from holdfast.records.policy import Verdict
 from holdfast_cli.client import Client, told
 from holdfast_cli.formats import Outcome
-from holdfast_cli.order import Order
+from holdfast_cli.order import Asked, Order
 from holdfast_cli.outputs import parse_result
 from holdfast_cli.progress import Report, progress
 
 __all__ = [
     "Place",
+    "asked_of",
     "audit_there",
     "check_done",
     "connect",
     "fetch",
     "is_open",
     "start_there",
+    "stored_there",
     "submit",
     "wait_for",
 ]
 
 _POLL_S: Final = 20
+_ID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _OPEN: Final = ("queued", "running")
 
 
@@ -55,18 +59,34 @@ def submit(client: Client, order: Order, place: Place, report: Report) -> dict[s
     with packed(order.data) as probes:
         probe_set = _bring(client, "probes", probes, order.data.name, report)
     project = {"project": place.project}
-    return client.post(
-        "/v1/audits",
-        {
-            **project,
-            "branch": place.branch,
-            "commit": place.commit,
-            "model_id": client.post("/v1/models", {**project, **model})["id"],
-            "probe_set_id": client.post("/v1/probe-sets", {**project, **probe_set})["id"],
-            "plan": json.loads(order.plan.model_dump_json(exclude={"schema_version"})),
-            "policy": order.gate,
-        },
-    )
+    files = {
+        "model_id": client.post("/v1/models", {**project, **model})["id"],
+        "probe_set_id": client.post("/v1/probe-sets", {**project, **probe_set})["id"],
+    }
+    return client.post("/v1/audits", {**project, **files, **asked_of(order, place)})
+
+
+def asked_of(order: Order, place: Place) -> dict[str, Any]:
+    """What the body of a request for an audit says besides its project and files."""
+    body = {
+        "branch": place.branch,
+        "commit": place.commit,
+        "plan": json.loads(order.plan.model_dump_json(exclude={"schema_version"})),
+        "policy": order.gate,
+    }
+    return body if order.baseline is None else {**body, "baseline": _named(order.baseline)}
+
+
+def _named(asked: Asked) -> dict[str, str]:
+    """A baseline as a service knows it.
+
+    Raises:
+        typer.BadParameter: a file, which the service does not have.
+    """
+    if asked.path is not None:
+        why = "a service compares with what it has: name a branch or the id of an audit"
+        raise typer.BadParameter(why, param_hint="--baseline")
+    return {"audit_id" if _ID.fullmatch(asked.name) else "branch": asked.name}
 
 
 def _bring(
@@ -148,3 +168,18 @@ def start_there(client: Client, order: Order, place: Place) -> str:
     """Only ask for an audit; answer the address of its page."""
     with progress(order.name) as report:
         return client.absolute(submit(client, order, place, report)["links"]["page"])
+
+
+def stored_there(client: Client, audit_id: str) -> Outcome:
+    """What an audit of the service left.
+
+    Raises:
+        HoldfastError: `not_found`, `not_done`, or why the audit failed.
+    """
+    if not _ID.fullmatch(audit_id):
+        raise HoldfastError("file_not_found", path=audit_id)
+    audit = client.get(f"/v1/audits/{audit_id}")
+    if is_open(audit):
+        raise HoldfastError("not_done", state=audit["state"])
+    check_done(audit)
+    return fetch(client, audit)

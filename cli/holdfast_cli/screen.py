@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.records.policy import Decision, Verdict
+from holdfast.gate import summary_of
+from holdfast.records.comparison import Comparison
+from holdfast.records.policy import BaselineRule, Decision, Verdict
 from holdfast.records.result import AuditResult, Finding, Measurement, Normalisation
 
-__all__ = ["STYLE", "show_result", "show_verdict", "show_written"]
+__all__ = ["STYLE", "show_baseline", "show_result", "show_verdict", "show_written"]
 
 STYLE: Final = {
     Decision.passed: "bold green",
@@ -27,6 +29,7 @@ _HOW: Final = {
 
 
 _HEADLINES: Final = ("consistency", "worst_case", "drift", "accuracy_drop", "robust_accuracy")
+_NAMES: Final = 10
 _CAUSES: Final = {"resampling": "resampling", "content_loss": "lost content"}
 
 
@@ -107,6 +110,24 @@ def show_verdict(name: str, verdict: Verdict | None) -> None:
         head = (f"  {item.decision}", STYLE[item.decision].removeprefix("bold "))
         level = "" if item.level == "error" else f" ({item.level})"
         console.print(Text.assemble(head, f" {item.id}{level}: {item.sentence}"))
+
+
+def show_baseline(verdict: Verdict | None, comparison: Comparison | None) -> None:
+    """Print what changed against the baseline: families, images, and what it means together."""
+    summary = verdict.baseline if verdict else None
+    if summary is None and comparison is not None:
+        summary = summary_of(comparison, BaselineRule())
+    if summary is None:
+        return
+    console = _console()
+    name = summary.name or summary.model_sha256[:12]
+    console.print(Text.assemble(("baseline", "bold"), f" {name}: {summary.sentence}"))
+    for loss in summary.families:
+        if loss.regressed and loss.flipped:
+            names = ", ".join(loss.flipped[:_NAMES])
+            more = f" and {loss.n_flipped - _NAMES} more" if loss.n_flipped > _NAMES else ""
+            console.print(Text(f"  {loss.family} flips: {names}{more}"))
+    _show_findings(console, summary.findings)
 
 
 def show_written(written: Sequence[Path | str]) -> None:

@@ -1,19 +1,16 @@
 """Rows for files: what the store holds, and the models and probe sets that refer to it."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
+from holdfast_db.inserting import insert_if_new
 from holdfast_db.store import StoredBlob
-from holdfast_db.tables import Base, BlobRow, ModelRow, ProbeSetRow
+from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow
 
 __all__ = ["NewModel", "NewProbeSet", "add_blob", "add_model", "add_probe_set"]
-
-RowT = TypeVar("RowT", bound=Base)
 
 
 @dataclass(frozen=True)
@@ -25,30 +22,37 @@ class NewModel:
     blob: StoredBlob
     project: str = "default"
     filename: str | None = None
+    architecture: str | None = None
 
 
 @dataclass(frozen=True)
 class NewProbeSet:
-    """An archive of images under a name; `blob` is in the store."""
+    """An archive of images under a name; `blob` is in the store, `images` how many it holds."""
 
     name: str
     archive: str
     blob: StoredBlob
     project: str = "default"
+    images: int | None = None
 
 
 def add_blob(session: Session, blob: StoredBlob) -> None:
     """Note that a file is in the store; noting it twice is fine."""
     values = {"sha256": blob.sha256, "size_bytes": blob.size_bytes}
-    _insert_if_new(session, BlobRow, {**values, "created_at": db_now(session)})
+    insert_if_new(session, BlobRow, {**values, "created_at": db_now(session)})
 
 
 def add_model(session: Session, new: NewModel) -> tuple[ModelRow, bool]:
     """Give a model file a name; the row, and whether it is new."""
     add_blob(session, new.blob)
     values = {"project": new.project, "name": new.name, "sha256": new.blob.sha256}
-    more = {"format": new.format, "filename": new.filename, "size_bytes": new.blob.size_bytes}
-    is_new = _insert_if_new(session, ModelRow, {**values, **more, "created_at": db_now(session)})
+    more = {
+        "format": new.format,
+        "architecture": new.architecture,
+        "filename": new.filename,
+        "size_bytes": new.blob.size_bytes,
+    }
+    is_new = insert_if_new(session, ModelRow, {**values, **more, "created_at": db_now(session)})
     return session.scalars(select(ModelRow).filter_by(**values)).one(), is_new
 
 
@@ -56,15 +60,10 @@ def add_probe_set(session: Session, new: NewProbeSet) -> tuple[ProbeSetRow, bool
     """Give an archive of images a name; the row, and whether it is new."""
     add_blob(session, new.blob)
     values = {"project": new.project, "name": new.name, "sha256": new.blob.sha256}
-    more = {"archive": new.archive, "size_bytes": new.blob.size_bytes}
-    is_new = _insert_if_new(session, ProbeSetRow, {**values, **more, "created_at": db_now(session)})
+    more = {
+        "archive": new.archive,
+        "images": new.images,
+        "size_bytes": new.blob.size_bytes,
+    }
+    is_new = insert_if_new(session, ProbeSetRow, {**values, **more, "created_at": db_now(session)})
     return session.scalars(select(ProbeSetRow).filter_by(**values)).one(), is_new
-
-
-def _insert_if_new(session: Session, table: type[RowT], values: dict[str, object]) -> bool:
-    """Insert unless the row is there: two callers at the same moment are both right."""
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing()
-    key = table.__mapper__.primary_key[0]
-    return session.execute(statement.returning(key)).first() is not None

@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.errors import HoldfastError
-from holdfast_db.tables import AuditRow, ModelRow, ProbeSetRow
+from holdfast_db.tables import AuditRow, ModelRow, PolicyRow, ProbeSetRow, TokenRow, WebhookRow
 
 __all__ = ["MAX_LIMIT", "Page", "read_page"]
 
 MAX_LIMIT = 200
-RowT = TypeVar("RowT", AuditRow, ModelRow, ProbeSetRow)
+RowT = TypeVar("RowT", AuditRow, ModelRow, PolicyRow, ProbeSetRow, TokenRow, WebhookRow)
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
-from holdfast_db.tables import LeaseRow, WorkerRow
+from holdfast_db.tables import LeaseRow, ShardRow, WorkerRow
 
-__all__ = ["hold_lease", "say_alive", "say_goodbye"]
+__all__ = ["hold_lease", "running_shards", "say_alive", "say_goodbye"]
 
 _FORGET_S = 7 * 24 * 3600
 
@@ -52,3 +52,12 @@ def hold_lease(session: Session, name: str, holder: str, lease_s: float) -> bool
     except IntegrityError:  # somebody else was first
         return False
     return True
+
+
+def running_shards(session: Session) -> dict[str, list[ShardRow]]:
+    """The shards that are worked on, by the name of their worker."""
+    held: dict[str, list[ShardRow]] = {}
+    query = select(ShardRow).where(ShardRow.state == "running").order_by(ShardRow.id)
+    for shard in session.scalars(query):
+        held.setdefault(shard.worker or "", []).append(shard)
+    return held

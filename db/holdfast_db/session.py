@@ -1,9 +1,10 @@
 """The database: engine, transactions, migrations. The only module that commits."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Self, final
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session, sessionmaker
+
+from holdfast_db.owned import PROJECT, keep_to_own_rows
 
 __all__ = ["Database", "alembic_config"]
 
@@ -31,6 +34,15 @@ class Database:
         readers = self._engine.execution_options(**{_READ_ONLY: True})
         self._writing = sessionmaker(self._engine, expire_on_commit=False)
         self._reading = sessionmaker(readers, expire_on_commit=False)
+        self._info: dict[Any, Any] = {}
+        for sessions in (self._writing, self._reading):
+            event.listen(sessions, "do_orm_execute", keep_to_own_rows)
+
+    def for_project(self, slug: str) -> Self:
+        """The same database as one project sees it: rows of others are not there."""
+        seen = copy.copy(self)
+        seen._info = {PROJECT: slug}  # noqa: SLF001 - our own class
+        return seen
 
     @property
     def engine(self) -> Engine:
@@ -43,13 +55,13 @@ class Database:
 
         On SQLite it is the only writer from the start. Rows stay readable after the block.
         """
-        with self._writing() as session, session.begin():
+        with self._writing(info=self._info) as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session for reading: it keeps no writer waiting, and nothing it does is kept."""
-        with self._reading() as session:
+        with self._reading(info=self._info) as session:
             yield session
 
     def migrate(self) -> None:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from holdfast_db.hook_rules import read_allow
 
 __all__ = ["StorageSettings"]
 
@@ -27,3 +29,11 @@ class StorageSettings(BaseSettings):
     ]
     min_free_bytes: Annotated[int, Field(ge=0)] = 1 << 30
     """Nothing is stored while the disk has less room than this."""
+    webhook_allow: str = ""
+    """Where webhooks may go, see `hook_rules.read_allow`; empty turns them off."""
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _is_readable(cls, text: str) -> str:
+        read_allow(text)
+        return text

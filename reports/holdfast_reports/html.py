@@ -16,7 +16,7 @@ from holdfast_reports.charts.small import small_svg
 from holdfast_reports.shapes import ReportView
 from holdfast_reports.view import view
 
-__all__ = ["CONTENT_SECURITY_POLICY", "html_report", "render_html"]
+__all__ = ["CONTENT_SECURITY_POLICY", "html_report", "render_html", "set_page"]
 
 
 def _style() -> str:
@@ -59,11 +59,15 @@ def html_report(result: AuditResult, verdict: Verdict | None, *, name: str = "")
 
 def render_html(report: ReportView) -> str:
     """Set a view. Adds markup and drawings, no words and no numbers of its own."""
-    return _environment.get_template("report.html.j2").render(
-        report=report,
-        drawings=_drawings(report),
+    return set_page("report.html.j2", report=report, drawings=_drawings(report))
+
+
+def set_page(template: str, **views: object) -> str:
+    """Set one of our templates with the style sheet and the policy that allows nothing else."""
+    return _environment.get_template(template).render(
         policy=_META_POLICY,
         style=Markup(_STYLE),  # noqa: S704 - our own file, checked when it was read
+        **views,
     )
 
 

@@ -315,6 +315,7 @@ class ReportView:
     groups: tuple[Table, ...]
     evidence: str
     stopped: str
+    against: str
     examples: tuple[ExampleView, ...]
     skipped: tuple[Skipped, ...]
     skipped_note: str

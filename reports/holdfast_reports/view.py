@@ -5,6 +5,7 @@ from typing import Final
 
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
+from holdfast_reports.parts.against import against
 from holdfast_reports.parts.assertions import assertions
 from holdfast_reports.parts.banner import banner
 from holdfast_reports.parts.evidence import evidence_sentence, stopped_sentence
@@ -53,6 +54,7 @@ def view(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> Rep
         other_measures=other_measures(reading),
         groups=group_tables(reading),
         evidence=evidence_sentence(reading),
+        against=against(verdict),
         stopped=stopped_sentence(reading),
         examples=examples(result),
         skipped=skipped(result),

@@ -23,10 +23,12 @@ __all__ = [
     "percent",
     "share",
     "shift",
+    "short_p",
     "short_share",
     "signed",
     "text",
     "title",
+    "whose",
     "zoom",
 ]
 
@@ -48,6 +50,15 @@ def text(foreign: object, cut: int = 80) -> str:
     It is not escaped: markup is the renderer's business.
     """
     return _UNSEEN.sub("", clean(foreign, cut)).strip()
+
+
+def whose(assertion_id: str) -> str:
+    """` of class cat`, ` of every group`: the images an assertion is about; empty for all."""
+    _, at, rest = assertion_id.partition("@")
+    kind, _, name = rest.partition("=")
+    if not at:
+        return ""
+    return f" of every {text(kind)}" if name == "*" else f" of {text(kind)} {text(name)}"
 
 
 def title(sentence: str) -> str:
@@ -121,6 +132,11 @@ def difference(value: float) -> str:
         return share(0.0)
     sign = "+" if value > 0 else _MINUS
     return f"{sign}{abs(value):.3f}"
+
+
+def short_p(value: float) -> str:
+    """A p value: three digits are more than anybody should believe."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004 - what three digits show
 
 
 def percent(value: float) -> str:

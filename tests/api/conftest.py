@@ -1,16 +1,14 @@
 """Fixtures of the API's tests."""
 
-import shutil
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
-from fastapi.testclient import TestClient
 
-from apiworld import NewWorld, World, serving
-from holdfast_api.app import create_app
-from holdfast_api.settings import ApiSettings
+from apiworld import NewWorld, World, a_world, serving
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
 
@@ -36,23 +34,15 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def new_world(tmp_path: Path, empty_database: Path) -> Iterator[NewWorld]:
     """A function that makes a service with the settings it is given."""
-    clients: list[TestClient] = []
+    with contextlib.ExitStack() as worlds:
+        count = itertools.count()
 
-    def make(**settings: object) -> World:
-        folder = tmp_path / str(len(clients))
-        folder.mkdir()
-        shutil.copy(empty_database, folder / "holdfast.db")
-        rings: list[str] = []
-        storage = StorageSettings(data=folder, min_free_bytes=0)
-        api = ApiSettings.model_validate({"poll_s": 0.02, **settings})
-        app = create_app(api, storage, ring=rings.append)
-        client = TestClient(app, base_url="http://127.0.0.1", follow_redirects=False)
-        clients.append(client)
-        return World(client.__enter__(), app.state.parts, rings)
+        def make(**settings: object) -> World:
+            folder = tmp_path / str(next(count))
+            folder.mkdir()
+            return worlds.enter_context(a_world(folder, empty_database, **settings))
 
-    yield make
-    for client in clients:
-        client.__exit__(None, None, None)
+        yield make
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from apiworld import PASSING, NewWorld, World, result_of
 from holdfast_api.owning import submit
-from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
 
 
@@ -23,7 +23,7 @@ def test_a_broken_bell_does_not_lose_the_audit(world: World) -> None:
     def broken(_queue: str) -> None:
         raise ConnectionError("the broker is away")
 
-    parts = Parts(world.parts.settings, world.parts.db, world.parts.store, broken, 0)
+    parts = replace(world.parts, ring=broken)
     body = AuditRequest(model_id=world.model(), probe_set_id=world.probe_set())
     view = submit(parts, body)
     assert view.state == "queued"

@@ -15,10 +15,19 @@ from httpx2 import Response
 from apiworld import MODEL, PASSING, PROBES, NewWorld, World
 from holdfast_api.openapi import document
 from holdfast_api.problems import CODES
+from outcome_cases import OUTCOME_CASES
 
 _NOWHERE = "00000000-0000-7000-8000-000000000000"
 _COMMON = {
-    *("unauthorized", "host_not_allowed", "cross_site", "internal", "database_unavailable"),
+    *(
+        "unauthorized",
+        "missing_scope",
+        "rate_limited",
+        "host_not_allowed",
+        "cross_site",
+        "internal",
+        "database_unavailable",
+    ),
     *("invalid_json", "invalid_request", "unsupported_media_type"),
 }
 """Declared wherever they make sense; produced in test_guard, test_hostile_bodies, test_problems."""
@@ -67,6 +76,10 @@ _FILES = {
     "get_result": "result.json",
     "get_samples": "samples.parquet",
     "get_report": "report.html",
+    "get_junit": "junit.xml",
+    "get_sarif": "results.sarif",
+    "get_summary": "summary.md",
+    "get_badge": "badge.svg",
 }
 _MODELS: dict[str, bytes] = {
     "invalid_safetensors": b"\x02\0\0\0\0\0\0\x40{}" + bytes(8),
@@ -196,6 +209,7 @@ _CASES: dict[tuple[str, str], Case] = {
     ("get_verdict", "not_found"): lambda w: _get(w, f"/v1/audits/{_NOWHERE}/verdict"),
     ("get_verdict", "not_done"): lambda w: _get(w, f"/v1/audits/{w.audit()}/verdict"),
     ("get_verdict", "no_verdict"): lambda w: _get(w, f"/v1/audits/{w.done()}/verdict"),
+    **OUTCOME_CASES,
     **{
         (operation, code): partial(_get_part, part=part, is_there=code == "not_done")
         for operation, part in _FILES.items()

@@ -10,10 +10,9 @@ from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan, Preset
 from holdfast_cli import options
 from holdfast_cli.config import Config
-from holdfast_cli.gates import with_options
 from holdfast_cli.local import child_limits
 from holdfast_cli.options import FailOn, Inconclusive
-from holdfast_cli.order import PlanOptions, make_order
+from holdfast_cli.order import GateOptions, PlanOptions, make_order, with_options
 from holdfast_cli.ports import check_bind, listen
 from holdfast_cli.problems import missing_part
 from holdfast_cli.progress import progress
@@ -34,13 +33,13 @@ def test_a_duration_that_is_none_is_refused(text: str) -> None:
 
 def test_options_change_the_gate_itself_so_that_every_reader_sees_it() -> None:
     gate = {"assertions": {"accuracy": ["warn", {"min": 0.5}], "scale.drift": False}}
-    changed = with_options(gate, Inconclusive.fails, FailOn.warn)
+    changed = with_options(gate, GateOptions(Inconclusive.fails, FailOn.warn))
     assert changed == {
         "assertions": {"accuracy": ["error", {"min": 0.5}], "scale.drift": False},
         "on_inconclusive": "fail",
     }
-    assert with_options(gate, None, FailOn.error) == gate
-    assert with_options(None, Inconclusive.fails, FailOn.warn) is None
+    assert with_options(gate, GateOptions()) == gate
+    assert with_options(None, GateOptions(Inconclusive.fails, FailOn.warn)) is None
 
 
 def test_another_preset_drops_the_values_of_a_custom_one(tmp_path: Path) -> None:
@@ -51,8 +50,7 @@ def test_another_preset_drops_the_values_of_a_custom_one(tmp_path: Path) -> None
         tmp_path,
         Config(plan=plan),
         PlanOptions(input=options.InputPreset.unit),
-        inconclusive=None,
-        fail_on=FailOn.error,
+        GateOptions(),
     )
     assert order.plan.input.preset is Preset.unit
     assert order.plan.input.scale is None
@@ -81,14 +79,14 @@ def test_a_limit_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_this_machine_may_be_served_without_a_token(host: str) -> None:
-    check_bind(host, "")
+    check_bind(host, asks_for_tokens=False)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example", "localhost.example"])  # noqa: S104 - refused
 def test_any_other_address_needs_a_token(host: str) -> None:
     with pytest.raises(HoldfastError, match="insecure_bind"):
-        check_bind(host, "")
-    check_bind(host, "secret")
+        check_bind(host, asks_for_tokens=False)
+    check_bind(host, asks_for_tokens=True)
 
 
 def test_a_port_that_is_taken_is_refused() -> None:

@@ -23,7 +23,8 @@ from holdfast_db.tables import BlobRow, EventRow
 from holdfast_worker.lease import Lease
 from holdfast_worker.parts import Parts
 from holdfast_worker.settings import WorkerSettings
-from holdfast_worker.supervisor import Audit, work_once
+from holdfast_worker.supervisor import work_once
+from holdfast_worker.work import Tools
 from workers import Files, Place
 
 Act = Callable[[Callable[[Progress], None], Callable[[], bool]], AuditOutput]
@@ -62,9 +63,12 @@ def _work(place: Place, act: Act, **settings: float | str) -> Child:
     return child
 
 
-def _do(place: Place, audit: Audit, **settings: float | str) -> bool:
+def _do(
+    place: Place, audit: Callable[..., AuditOutput], **settings: float | str
+) -> jobs.Claim | None:
     known = WorkerSettings.model_validate({"data": place.data, **settings})
-    return work_once(Parts(known, place.db, place.store), "worker-1", audit=audit)
+    parts = Parts(known, place.db, place.store)
+    return work_once(parts, "worker-1", Tools(audit=audit))
 
 
 def _raise(error: BaseException) -> Act:
@@ -149,7 +153,7 @@ def test_a_broken_judge_fails_the_audit(place: Place, files: Files, output: Audi
     audit_id = place.submit(files)
     settings = WorkerSettings.model_validate({"data": place.data})
     parts = Parts(settings, place.db, place.store)
-    assert work_once(parts, "worker-1", audit=Child(lambda *_: output), judge=broken)
+    assert work_once(parts, "worker-1", Tools(audit=Child(lambda *_: output), judge=broken))
     assert place.audit(audit_id).error_code == "internal"
     assert place.n_results() == 0
 

@@ -10,7 +10,7 @@ from holdfast_worker import lifecycle
 from holdfast_worker.broker import TASK, celery_config
 from holdfast_worker.parts import parts
 from holdfast_worker.settings import WorkerSettings
-from holdfast_worker.supervisor import work_once
+from holdfast_worker.supervisor import ring_for, work_once
 
 __all__ = ["app", "run_next"]
 
@@ -24,7 +24,9 @@ lifecycle.connect()
 
 def _run_next(task: Any) -> None:  # noqa: ANN401 - Celery's bound task
     """Do the most urgent shard of this worker's queue; a ring that finds none is no mistake."""
-    work_once(parts(), task.request.hostname)
+    done = work_once(parts(), task.request.hostname)
+    if done is not None:
+        ring_for(parts(), done.audit_id, lambda queue: task.app.send_task(TASK, queue=queue))
 
 
 run_next = app.task(

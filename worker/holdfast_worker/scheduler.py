@@ -21,6 +21,7 @@ from holdfast_db.session import Database
 from holdfast_worker import bell
 from holdfast_worker.logs import set_up_logs
 from holdfast_worker.settings import WorkerSettings
+from holdfast_worker.webhooks import sending
 
 __all__ = ["Scheduler", "main"]
 
@@ -99,9 +100,11 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    db = Database(WorkerSettings().database_url)
+    settings = WorkerSettings()
+    db = Database(settings.database_url)
     try:
-        Scheduler(db).run(stop)
+        with sending(db, settings):
+            Scheduler(db).run(stop)
     finally:
         db.close()
 

@@ -35,6 +35,8 @@ class WorkerSettings(StorageSettings):
     """How often the scheduler looks for what was lost."""
     ring_stale_s: Annotated[float, Field(gt=0)] = 30.0
     """A queued shard is rung for again after so long."""
+    webhook_ca: str = ""
+    """A file of authorities to trust besides those of this machine, for receivers of our own."""
     presence_s: Annotated[float, Field(gt=0)] = 15.0
     """How often a worker says that it lives."""
     child_memory_bytes: Annotated[int, Field(ge=1 << 28)] = _DEFAULTS.memory_bytes

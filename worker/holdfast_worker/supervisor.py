@@ -1,6 +1,6 @@
 """One shard from claim to end: run the sandboxed child, watch the lease, commit what came out.
 
-claim -> audit in a child -> store the files -> judge -> finish, with the fence
+claim -> a child -> store the files -> commit, with the fence -> whatever follows
 the child refused model or data -> failed           asked to end -> cancelled
 this worker is shut down -> released                lease lost -> nothing is written
 """
@@ -8,8 +8,6 @@ this worker is shut down -> released                lease lost -> nothing is wri
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -18,173 +16,123 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import judge as judge_result
-from holdfast.records.base import canonical_json
-from holdfast.records.job import ChildLimits, Progress
-from holdfast.records.plan import AuditPlan
-from holdfast.records.policy import GatePolicy, Verdict
-from holdfast.records.result import AuditResult
-from holdfast.sandbox.parent import AuditOutput, SandboxMode, run_audit
 from holdfast_db import jobs
-from holdfast_db.assets import add_blob
-from holdfast_db.queries import Order, get_order
+from holdfast_db.queries import get_order
 from holdfast_worker.lease import Lease
 from holdfast_worker.parts import Parts
+from holdfast_worker.work import AFTERWARDS, HANDLERS, Tools, Work
 
-__all__ = ["Audit", "Judge", "work_once"]
+__all__ = ["ring_for", "work_once"]
 
 _log = structlog.get_logger(__name__)
 _PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-Judge = Callable[[AuditResult, GatePolicy], Verdict]
 
 
-class Audit(Protocol):
-    """What runs the child: `run_audit`, or something with the same arguments in a test."""
-
-    def __call__(  # noqa: D102 - see `run_audit`
-        self,
-        model: Path,
-        probes: Path,
-        plan: AuditPlan,
-        *,
-        mode: SandboxMode,
-        limits: ChildLimits,
-        on_progress: Callable[[Progress], None],
-        cancelled: Callable[[], bool],
-        policy: GatePolicy | None,
-    ) -> AuditOutput: ...
-
-
-def work_once(
-    parts: Parts, worker: str, *, audit: Audit = run_audit, judge: Judge = judge_result
-) -> bool:
-    """Do the most urgent shard of this worker's queue; False when none waits.
+def work_once(parts: Parts, worker: str, tools: Tools | None = None) -> jobs.Claim | None:
+    """Do the most urgent shard of this worker's queue; None when none waits.
 
     Args:
         parts: database, store and settings.
         worker: the name under which the shard is taken.
-        audit: runs the child.
-        judge: decides about a result.
+        tools: what starts children and judges.
     """
     settings = parts.settings
     with parts.db.transaction() as session:
         claim = jobs.claim(session, queue=settings.queue, worker=worker, lease_s=settings.lease_s)
         order = get_order(session, claim.audit_id) if claim else None
     if claim is None or order is None:
-        return False
-    with bound_contextvars(audit_id=claim.audit_id, shard_id=claim.shard_id):
-        _log.info("audit claimed", attempt=claim.attempt)
-        _Shard(parts, claim, order).work(audit, judge)
-    return True
+        return None
+    with bound_contextvars(audit_id=claim.audit_id, shard_id=claim.shard_id, kind=claim.kind):
+        _log.info("audit claimed", attempt=claim.attempt, place=claim.place)
+        lease = Lease(parts.db, claim, lease_s=settings.lease_s, beat_s=settings.beat_s)
+        _Shard(Work(parts, claim, order, lease, tools or Tools())).work()
+    return claim
+
+
+def ring_for(parts: Parts, audit_id: str, ring: Callable[[str], None]) -> None:
+    """Ring for what the end of a shard has queued: the merge. A lost ring is rung again later."""
+    try:
+        with parts.db.reading() as session:
+            waiting = jobs.unrung(session, audit_id)
+        for _, queue in waiting:
+            ring(queue)
+        if waiting:
+            with parts.db.transaction() as session:
+                jobs.mark_rung(session, [shard_id for shard_id, _ in waiting])
+    except Exception as error:  # noqa: BLE001 - whatever the broker raises; the reconciler rings
+        _log.warning("no ring for the next shard", audit_id=audit_id, error=str(error))
 
 
 @dataclass(frozen=True)
 class _Shard:
     """A claimed shard on its way to an end."""
 
-    parts: Parts
-    claim: jobs.Claim
-    order: Order
+    job: Work
 
-    def work(self, audit: Audit, judge: Judge) -> None:
-        settings = self.parts.settings
-        lease = Lease(self.parts.db, self.claim, lease_s=settings.lease_s, beat_s=settings.beat_s)
+    def work(self) -> None:
+        settings, lease = self.job.parts.settings, self.job.lease
         try:
             with lease:
-                output = self._audit(audit, lease)
-                self._finish(output, judge)
+                commit = HANDLERS[self.job.claim.kind](self.job)
+                kept = self._end("audit done", commit)
         except HoldfastError as error:
-            self._refused(error, lease)
+            self._refused(error)
         except (SystemExit, KeyboardInterrupt):
             self._release()
             raise
         except SoftTimeLimitExceeded:
             limit, setting = settings.child_wall_s, "HOLDFAST_CHILD_WALL_S"
-            self._refused(HoldfastError("time_limit", limit=limit, setting=setting), lease)
+            self._refused(HoldfastError("time_limit", limit=limit, setting=setting))
         except Exception:  # noqa: BLE001 - the owner of the audit has to hear of it
             _log.exception("audit broke")
-            self._refused(HoldfastError("internal", request_id=self.claim.audit_id), lease)
+            self._refused(HoldfastError("internal", request_id=self.job.claim.audit_id))
+        else:
+            if kept:
+                self._go_on()
 
-    def _audit(self, audit: Audit, lease: Lease) -> AuditOutput:
-        settings = self.parts.settings
-        return audit(
-            self._file(self.order.model_sha256),
-            self._file(self.order.probes_sha256),
-            AuditPlan.model_validate_json(self.order.plan),
-            mode=settings.sandbox,
-            limits=settings.child_limits(),
-            on_progress=lease.note,
-            cancelled=lease.must_stop,
-            policy=self._policy(),
-        )
+    def _go_on(self) -> None:
+        after = AFTERWARDS.get(self.job.claim.kind)
+        if after is None:
+            return
+        try:
+            after(self.job)
+        except Exception:  # noqa: BLE001 - the shard is done; more work than needed is no loss
+            _log.exception("what follows the shard failed")
 
-    def _file(self, sha256: str) -> Path:
-        if not self.parts.store.exists(sha256):
-            _log.error("a file is missing in the store", sha256=sha256)
-            raise HoldfastError("internal", request_id=self.claim.audit_id)
-        return self.parts.store.path(sha256)
-
-    def _finish(self, output: AuditOutput, judge: Judge) -> None:
-        store, limit_bytes = self.parts.store, self.parts.settings.child_output_bytes
-        result = store.put([output.result_json], limit_bytes=limit_bytes)
-        samples = store.put([output.samples], limit_bytes=limit_bytes)
-        verdict = self._judge(output.result, judge)
-        finished = jobs.Finished(
-            result_sha256=result.sha256,
-            samples_sha256=samples.sha256,
-            verdict_json=canonical_json(verdict).decode() if verdict else None,
-            decision=verdict.decision.value if verdict else None,
-        )
-
-        def commit(session: Session) -> bool:
-            if not jobs.finish(session, self.claim, finished):
-                return False
-            add_blob(session, result)
-            add_blob(session, samples)
-            return True
-
-        self._end("audit done", commit)
-
-    def _judge(self, result: AuditResult, judge: Judge) -> Verdict | None:
-        policy = self._policy()
-        return None if policy is None else judge(result, policy)
-
-    def _policy(self) -> GatePolicy | None:
-        asked = self.order.policy
-        return None if asked is None else GatePolicy.model_validate_json(asked)
-
-    def _refused(self, error: HoldfastError, lease: Lease) -> None:
-        if lease.lost:
+    def _refused(self, error: HoldfastError) -> None:
+        claim = self.job.claim
+        if self.job.lease.lost:
             _log.warning("lease lost, the work is dropped")
-        elif lease.cancel:
-            self._end("audit cancelled", lambda session: jobs.cancelled(session, self.claim))
+        elif self.job.lease.cancel:
+            self._end("audit cancelled", lambda session: jobs.cancelled(session, claim))
         else:
             self._fail(error)
 
     def _fail(self, error: HoldfastError) -> None:
-        fields = dict(error.fields)
+        claim, fields = self.job.claim, dict(error.fields)
         if error.code == "internal":  # whoever quotes it helps us to find the log
-            fields["request_id"] = self.claim.audit_id
+            fields["request_id"] = claim.audit_id
         self._end(
             "audit failed",
-            lambda session: jobs.fail(session, self.claim, error.code, fields),
+            lambda session: jobs.fail(session, claim, error.code, fields),
             code=error.code,
         )
 
     def _release(self) -> None:
-        self._end("audit released", lambda session: jobs.release(session, self.claim))
+        self._end("audit released", lambda session: jobs.release(session, self.job.claim))
 
-    def _end(self, what: str, write: Callable[[Session], bool], **about: object) -> None:
+    def _end(self, what: str, write: Callable[[Session], bool], **about: object) -> bool:
         """Write how the shard ended; a database that is busy or restarts gets some seconds."""
-        for pause_s in (*_PAUSES_S, None):
+        for pause_s in _PAUSES_S:
             try:
-                with self.parts.db.transaction() as session:
-                    kept = write(session)
+                return self._written(what, write, **about)
             except OperationalError:
-                if pause_s is None:
-                    raise
                 _log.warning("database not available, trying again", pause_s=pause_s)
                 time.sleep(pause_s)
-            else:
-                _log.info(what if kept else "too late, the work is dropped", **about)
-                return
+        return self._written(what, write, **about)
+
+    def _written(self, what: str, write: Callable[[Session], bool], **about: object) -> bool:
+        with self.job.parts.db.transaction() as session:
+            kept = write(session)
+        _log.info(what if kept else "too late, the work is dropped", **about)
+        return kept

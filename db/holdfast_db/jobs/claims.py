@@ -2,24 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast.records.job import Progress
 from holdfast_db.clock import db_now
 from holdfast_db.ids import new_id
-from holdfast_db.jobs.steps import (
-    Claim,
-    changed,
-    leave,
-    move_audit,
-    still_mine,
-    tell_progress,
-)
-from holdfast_db.tables import AuditRow, ShardRow
+from holdfast_db.jobs.progress import note_progress
+from holdfast_db.jobs.steps import OWN_KINDS, Claim, changed, leave, move_audit, still_mine
+from holdfast_db.tables import AuditRow, ProjectRow, ShardRow
 
 __all__ = ["Beat", "Claim", "claim", "heartbeat", "release"]
+
+_CLAIMED = ("id", "audit_id", "attempt", "kind", "place", "start", "stop", "comparison_id")
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -31,26 +29,100 @@ class Beat:
 
 
 def claim(session: Session, *, queue: str, worker: str, lease_s: float) -> Claim | None:
-    """Take the most urgent queued shard of a queue, or None when there is nothing to do."""
-    best = (
-        select(ShardRow.id, ShardRow.audit_id, ShardRow.attempt)
+    """Take the most urgent queued shard of a queue, or None when there is nothing to do.
+
+    Among equally urgent ones the project with the fewest running shards comes first, then the
+    oldest audit, then its parts in their order. No project gets more running audits than it may.
+    """
+    for _ in range(_TRIES):
+        row = session.execute(_best(queue)).first()
+        if row is None:
+            return None
+        if row.audit_state != "queued" or _may_start(session, row.project, row.max_running):
+            return _take(session, row, worker, lease_s)
+    return None
+
+
+def _best(queue: str) -> Select[Any]:
+    busy = (
+        select(AuditRow.project, func.count().label("shards"))
+        .join(ShardRow, ShardRow.audit_id == AuditRow.id)
+        .where(ShardRow.state == "running")
+        .group_by(AuditRow.project)
+        .subquery()
+    )
+    running = _running().group_by(AuditRow.project).subquery()
+    may_start = or_(
+        AuditRow.state != "queued",
+        ProjectRow.max_running.is_(None),
+        func.coalesce(running.c.audits, 0) < ProjectRow.max_running,
+    )
+    return (
+        select(
+            *(getattr(ShardRow, name) for name in _CLAIMED),
+            AuditRow.state.label("audit_state"),
+            AuditRow.project,
+            ProjectRow.max_running,
+        )
         .join(AuditRow, AuditRow.id == ShardRow.audit_id)
-        .where(ShardRow.state == "queued", ShardRow.queue == queue, ~AuditRow.cancel_requested)
-        .order_by(ShardRow.priority.desc(), ShardRow.created_at, ShardRow.id)
+        .outerjoin(ProjectRow, ProjectRow.slug == AuditRow.project)
+        .outerjoin(busy, busy.c.project == AuditRow.project)
+        .outerjoin(running, running.c.project == AuditRow.project)
+        .where(
+            ShardRow.state == "queued",
+            ShardRow.queue == queue,
+            ~AuditRow.cancel_requested,
+            may_start,
+        )
+        .order_by(
+            ShardRow.priority.desc(),
+            func.coalesce(busy.c.shards, 0),
+            ShardRow.created_at,
+            ShardRow.audit_id,
+            ShardRow.place,
+            ShardRow.id,
+        )
         .limit(1)
         .with_for_update(skip_locked=True, of=ShardRow)  # SQLite leaves this out; it has one writer
     )
-    row = session.execute(best).first()
-    if row is None:
-        return None
+
+
+def _running() -> Select[Any]:
+    counted = select(AuditRow.project, func.count().label("audits"))
+    return counted.where(AuditRow.state == "running")
+
+
+def _may_start(session: Session, project: str, max_running: int | None) -> bool:
+    """Look once more, with the project's row locked: another worker may start an audit just now."""
+    if max_running is None:
+        return True
+    session.execute(select(ProjectRow.slug).where(ProjectRow.slug == project).with_for_update())
+    running = _running().where(AuditRow.project == project).group_by(AuditRow.project)
+    row = session.execute(running).first()
+    return row is None or row.audits < max_running
+
+
+def _take(session: Session, row: Row[Any], worker: str, lease_s: float) -> Claim | None:
     now = db_now(session)
-    mine = Claim(row.id, row.audit_id, new_id(), row.attempt + 1)
+    mine = Claim(
+        shard_id=row.id,
+        audit_id=row.audit_id,
+        lease_token=new_id(),
+        attempt=row.attempt + 1,
+        kind=row.kind,
+        place=row.place,
+        start=row.start,
+        stop=row.stop,
+        comparison_id=row.comparison_id,
+    )
     taken = {
         "state": "running",
         "attempt": mine.attempt,
         "lease_token": mine.lease_token,
         "lease_until": now + timedelta(seconds=lease_s),
         "worker": worker,
+        "started_at": now,
+        "finished_at": None,
     }
     is_free = (ShardRow.id == row.id, ShardRow.state == "queued")
     if not changed(session, update(ShardRow).where(*is_free).values(taken)):
@@ -62,18 +134,15 @@ def claim(session: Session, *, queue: str, worker: str, lease_s: float) -> Claim
 def heartbeat(session: Session, claim: Claim, lease_s: float, progress: Progress | None) -> Beat:
     """Extend the lease, store how far the audit is, and learn whether to go on."""
     now = db_now(session)
-    longer = {"lease_until": now + timedelta(seconds=lease_s)}
+    longer: dict[str, object] = {"lease_until": now + timedelta(seconds=lease_s)}
+    if progress is not None:
+        longer |= {"progress_done": progress.done, "progress_total": progress.total}
     if not changed(session, update(ShardRow).where(still_mine(claim)).values(longer)):
         return Beat(kept=False, cancel=False)
+    if claim.kind not in OWN_KINDS:
+        return Beat(kept=True, cancel=False)
     if progress is not None:
-        values = {
-            "stage": progress.stage,
-            "progress_done": progress.done,
-            "progress_total": progress.total,
-        }
-        here = AuditRow.id == claim.audit_id
-        changed(session, update(AuditRow).where(here).values(values))
-        tell_progress(session, claim.audit_id, progress.model_dump(), now)
+        note_progress(session, claim, progress, now)
     seen = select(AuditRow.state, AuditRow.cancel_requested).where(AuditRow.id == claim.audit_id)
     audit = session.execute(seen).one()
     return Beat(kept=True, cancel=audit.cancel_requested or audit.state != "running")

@@ -4,14 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
-from holdfast_db.jobs.steps import Claim, changed, leave, move_audit
-from holdfast_db.tables import AuditRow, ResultRow, ShardRow
+from holdfast_db.gates import Measured, keep_outcome
+from holdfast_db.jobs.steps import (
+    OWN_KINDS,
+    Claim,
+    changed,
+    leave,
+    lock_shards,
+    move_audit,
+    take_away,
+    undecided,
+)
+from holdfast_db.tables import AuditRow, ComparisonRow, ResultRow, ShardRow
 
-__all__ = ["Finished", "cancelled", "fail", "finalize", "finish", "settle_cancelled"]
+__all__ = ["Finished", "cancelled", "fail", "finalize", "finish", "keep", "settle_cancelled"]
 
 
 @dataclass(frozen=True)
@@ -22,50 +32,81 @@ class Finished:
     samples_sha256: str
     verdict_json: str | None = None
     decision: str | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 def finish(session: Session, claim: Claim, finished: Finished) -> bool:
     """Keep the result and end the audit; False when the shard is no longer ours."""
-    if not leave(session, claim, "done"):
+    lock_shards(session, claim.audit_id)
+    if not keep(session, claim, finished.result_sha256, finished.samples_sha256):
         return False
-    files = {
-        "result_sha256": finished.result_sha256,
-        "samples_sha256": finished.samples_sha256,
-    }
-    row = {"shard_id": claim.shard_id, "attempt": claim.attempt, "created_at": db_now(session)}
-    session.execute(insert(ResultRow).values(**row, **files))
+    files = {"result_sha256": finished.result_sha256, "samples_sha256": finished.samples_sha256}
     said = {"verdict": finished.verdict_json, "decision": finished.decision}
     here = AuditRow.id == claim.audit_id
     told = {"progress_done": AuditRow.progress_total}
     changed(session, update(AuditRow).where(here).values(**files, **said, **told))
+    keep_outcome(session, claim.audit_id, finished.verdict_json, finished.measured)
     finalize(session, claim.audit_id)
     return True
 
 
-def finalize(session: Session, audit_id: str) -> bool:
-    """End a running audit whose shards are all done. Of many callers one gets True."""
-    open_shard = _shard_in(audit_id, "queued", "running", "failed", "cancelled")
-    if session.execute(select(open_shard)).scalar_one():
+def keep(session: Session, claim: Claim, result_sha256: str, samples_sha256: str) -> bool:
+    """End a shard with what it left in the store; False when it is no longer ours."""
+    if not leave(session, claim, "done"):
         return False
-    return move_audit(session, audit_id, ("running",), "done", finalized=AuditRow.finalized + 1)
+    row = {"shard_id": claim.shard_id, "attempt": claim.attempt, "created_at": db_now(session)}
+    files = {"result_sha256": result_sha256, "samples_sha256": samples_sha256}
+    session.execute(insert(ResultRow).values(**row, **files))
+    return True
+
+
+def finalize(session: Session, audit_id: str) -> bool:
+    """End a running audit whose shards are all done. Of many callers one gets True.
+
+    An audit in parts is done when they are merged.
+    """
+    left = _shard_in(audit_id, "queued", "running", "failed", "cancelled")
+    parts = _shard_in(audit_id, "done", kind="part")
+    merged = _shard_in(audit_id, "done", kind="merge")
+    if not session.execute(select(~left & (~parts | merged))).scalar_one():
+        return False
+    moved = move_audit(session, audit_id, ("running",), "done", finalized=AuditRow.finalized + 1)
+    if moved:
+        _forget_parts(session, audit_id)
+    return moved
+
+
+def _forget_parts(session: Session, audit_id: str) -> None:
+    """What parts left is in the result now; nobody holds on to their files any more."""
+    parts = select(ShardRow.id).where(ShardRow.audit_id == audit_id, ShardRow.kind == "part")
+    changed(session, delete(ResultRow).where(ResultRow.shard_id.in_(parts)))
 
 
 def fail(session: Session, claim: Claim, code: str, fields: Mapping[str, Any]) -> bool:
-    """End the audit with an error; False when the shard is no longer ours."""
+    """End the audit with an error; False when the shard is no longer ours.
+
+    Its other shards are taken away from whoever works on them. A comparison fails alone.
+    """
+    lock_shards(session, claim.audit_id)
     if not leave(session, claim, "failed", error_code=code):
         return False
-    waiting = (ShardRow.audit_id == claim.audit_id, ShardRow.state == "queued")
-    changed(session, update(ShardRow).where(*waiting).values(state="cancelled"))
-    old = ("queued", "running")
     error = {"error_code": code, "error_fields": dict(fields)}
-    move_audit(session, claim.audit_id, old, "failed", **error)
+    if claim.kind not in OWN_KINDS:
+        _end_comparison(session, claim, "failed", **error)
+        return True
+    siblings = (ShardRow.audit_id == claim.audit_id) & ShardRow.kind.in_(OWN_KINDS)
+    take_away(session, siblings)
+    move_audit(session, claim.audit_id, ("queued", "running"), "failed", **error)
     return True
 
 
 def cancelled(session: Session, claim: Claim) -> bool:
     """The work was stopped because it was asked for; False when the shard is no longer ours."""
+    lock_shards(session, claim.audit_id)
     if not leave(session, claim, "cancelled"):
         return False
+    if claim.kind not in OWN_KINDS:
+        _end_comparison(session, claim, "cancelled")
     settle_cancelled(session, claim.audit_id)
     return True
 
@@ -78,9 +119,20 @@ def settle_cancelled(session: Session, audit_id: str) -> bool:
     return move_audit(session, audit_id, ("queued", "running"), "cancelled")
 
 
-def _shard_in(audit_id: str, *states: str) -> ColumnElement[bool]:
+def _end_comparison(session: Session, claim: Claim, state: str, **values: object) -> None:
+    here = ComparisonRow.id == claim.comparison_id
+    changed(session, update(ComparisonRow).where(here).values(state=state, **values))
+
+
+def _shard_in(audit_id: str, *states: str, kind: str | None = None) -> ColumnElement[bool]:
+    kinds = OWN_KINDS if kind is None else (kind,)
     return (
         select(ShardRow.id)
-        .where(ShardRow.audit_id == audit_id, ShardRow.state.in_(states))
+        .where(
+            ShardRow.audit_id == audit_id,
+            ShardRow.kind.in_(kinds),
+            ShardRow.state.in_(states),
+            undecided(),
+        )
         .exists()
     )

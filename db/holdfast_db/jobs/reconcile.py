@@ -1,13 +1,16 @@
 """What brings back the lost: shards whose worker died, audits nobody finished, rings unheard."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, or_, select, update
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
-from holdfast_db.jobs.ends import cancelled, fail, finalize, settle_cancelled
-from holdfast_db.jobs.steps import Claim, changed, leave
+from holdfast_db.jobs.ends import cancelled, fail, finalize
+from holdfast_db.jobs.owner import request_cancel
+from holdfast_db.jobs.parts import advance
+from holdfast_db.jobs.steps import OWN_KINDS, Claim, changed, leave, lock_shards
 from holdfast_db.tables import AuditRow, ShardRow
 
 __all__ = ["expire_leases", "reconcile"]
@@ -26,13 +29,12 @@ def reconcile(session: Session, *, max_attempts: int, stale_s: float) -> list[st
     """
     now = db_now(session)
     for row in _expired(session, now):
-        _recover(session, row, max_attempts)
+        _recover(session, row, now, max_attempts)
     for audit_id in _asked_to_end(session):
-        waiting = (ShardRow.audit_id == audit_id, ShardRow.state == "queued")
-        changed(session, update(ShardRow).where(*waiting).values(state="cancelled"))
-        settle_cancelled(session, audit_id)
-    for audit_id in _unfinalized(session):
-        finalize(session, audit_id)
+        request_cancel(session, audit_id)
+    for audit_id in _idle(session):
+        if not advance(session, audit_id):
+            finalize(session, audit_id)
     return _silent(session, now - timedelta(seconds=stale_s))
 
 
@@ -42,38 +44,44 @@ def expire_leases(session: Session) -> int:
     return changed(session, running.values(lease_until=db_now(session) - timedelta(seconds=1)))
 
 
-_Expired = Row[str, str, str | None, int, bool]
-
-
-def _expired(session: Session, now: datetime) -> list[_Expired]:
+def _expired(session: Session, now: datetime) -> list[Row[Any]]:
     lost = (
         select(
             ShardRow.id,
             ShardRow.audit_id,
             ShardRow.lease_token,
             ShardRow.attempt,
+            ShardRow.kind,
+            ShardRow.comparison_id,
             AuditRow.cancel_requested,
         )
         .join(AuditRow, AuditRow.id == ShardRow.audit_id)
         .where(ShardRow.state == "running", ShardRow.lease_until < now)
-        .order_by(ShardRow.id)
-        .with_for_update(skip_locked=True, of=ShardRow)
+        .order_by(ShardRow.audit_id, ShardRow.id)
     )
     return list(session.execute(lost))
 
 
-def _recover(session: Session, row: _Expired, max_attempts: int) -> None:
+def _recover(session: Session, row: Row[Any], now: datetime, max_attempts: int) -> None:
     """Decide about a shard whose worker was not heard of until its lease ended."""
-    shard_id, audit_id, lease_token, attempt, cancel_requested = row
-    if lease_token is None:
-        return
-    claim = Claim(shard_id, audit_id, lease_token, attempt)
-    if cancel_requested:
+    lock_shards(session, row.audit_id)
+    late = (ShardRow.id == row.id, ShardRow.lease_until < now)
+    if not session.execute(select(ShardRow.id).where(*late)).first():
+        return  # its worker was heard of a moment ago
+    claim = Claim(
+        row.id,
+        row.audit_id,
+        row.lease_token,
+        row.attempt,
+        kind=row.kind,
+        comparison_id=row.comparison_id,
+    )
+    if row.cancel_requested and row.kind in OWN_KINDS:
         cancelled(session, claim)
-    elif attempt < max_attempts:
+    elif row.attempt < max_attempts:
         leave(session, claim, "queued", enqueued_at=None, worker=None)
     else:
-        fail(session, claim, "worker_lost", {"n": str(attempt)})
+        fail(session, claim, "worker_lost", {"n": str(row.attempt)})
 
 
 def _asked_to_end(session: Session) -> list[str]:
@@ -83,15 +91,19 @@ def _asked_to_end(session: Session) -> list[str]:
     return list(session.scalars(flagged))
 
 
-def _unfinalized(session: Session) -> list[str]:
-    unfinished = (
+def _idle(session: Session) -> list[str]:
+    """Audits that are not over although nothing of them waits or runs."""
+    at_work = (
         select(ShardRow.id)
-        .where(ShardRow.audit_id == AuditRow.id, ShardRow.state != "done")
+        .where(
+            ShardRow.audit_id == AuditRow.id,
+            ShardRow.kind.in_(OWN_KINDS),
+            ShardRow.state.in_(("queued", "running")),
+        )
         .exists()
     )
-    return list(
-        session.scalars(select(AuditRow.id).where(AuditRow.state == "running", ~unfinished))
-    )
+    is_open = AuditRow.state.in_(("queued", "running"))
+    return list(session.scalars(select(AuditRow.id).where(is_open, ~at_work)))
 
 
 def _silent(session: Session, before: datetime) -> list[str]:
@@ -101,6 +113,12 @@ def _silent(session: Session, before: datetime) -> list[str]:
             ShardRow.state == "queued",
             or_(ShardRow.enqueued_at.is_(None), ShardRow.enqueued_at < before),
         )
-        .order_by(ShardRow.priority.desc(), ShardRow.created_at, ShardRow.id)
+        .order_by(
+            ShardRow.priority.desc(),
+            ShardRow.created_at,
+            ShardRow.audit_id,
+            ShardRow.place,
+            ShardRow.id,
+        )
     )
     return list(session.scalars(unheard))

@@ -5,25 +5,61 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, and_, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Executable,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
+from holdfast_db.outbox import note_end
 from holdfast_db.tables import AuditRow, EventRow, ShardRow
 
-__all__ = ["Claim", "changed", "leave", "move_audit", "still_mine", "tell", "tell_progress"]
+__all__ = [
+    "DECIDED",
+    "OWN_KINDS",
+    "Claim",
+    "changed",
+    "leave",
+    "lock_shards",
+    "move_audit",
+    "still_mine",
+    "take_away",
+    "tell",
+    "tell_progress",
+    "undecided",
+]
 
 _OVER = ("done", "failed", "cancelled")
+OWN_KINDS = ("whole", "part", "merge", "judge")
+"""The shards that an audit is made of; one of kind `compare` belongs to an audit that is over."""
+DECIDED = "decided"
+"""Why a part is cancelled that a sequential audit does not need any more."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on one shard, as long as its row holds this token."""
+    """The right to work on one shard, as long as its row holds this token.
+
+    `start` and `stop` are the images of a part; `comparison_id` is what a `compare` shard compares.
+    """
 
     shard_id: str
     audit_id: str
     lease_token: str
     attempt: int
+    kind: str = "whole"
+    place: int = 0
+    start: int | None = None
+    stop: int | None = None
+    comparison_id: str | None = None
 
 
 def changed(session: Session, statement: Executable) -> int:
@@ -41,9 +77,37 @@ def still_mine(claim: Claim) -> ColumnElement[bool]:
     )
 
 
+def lock_shards(session: Session, audit_id: str) -> None:
+    """Keep every other step away from this audit's shards until the transaction ends.
+
+    Steps that look at several shards call it first. All lock in the same order, so none of them
+    waits for another in a circle. SQLite has one writer, which is as good.
+    """
+    rows = select(ShardRow.id).where(ShardRow.audit_id == audit_id).order_by(ShardRow.id)
+    session.execute(rows.with_for_update()).all()
+
+
+def undecided() -> ColumnElement[bool]:
+    """Shards that were not cancelled because a sequential audit does not need them any more."""
+    return func.coalesce(ShardRow.error_code, "") != DECIDED
+
+
+def take_away(session: Session, shards: ColumnElement[bool], reason: str | None = None) -> int:
+    """Cancel open shards. Whoever works on one finds its lease gone and stops."""
+    now = db_now(session)
+    free = {"lease_token": None, "lease_until": None, "error_code": reason, "finished_at": now}
+    is_open = ShardRow.state.in_(("queued", "running"))
+    return changed(
+        session, update(ShardRow).where(shards, is_open).values(state="cancelled", **free)
+    )
+
+
 def leave(session: Session, claim: Claim, state: str, **values: object) -> bool:
     """Take a shard out of `running`, if it is still ours."""
-    free = {"lease_token": None, "lease_until": None, "state": state, **values}
+    free: dict[str, object] = {"lease_token": None, "lease_until": None, "state": state}
+    if state in _OVER:
+        free["finished_at"] = db_now(session)
+    free |= values
     return changed(session, update(ShardRow).where(still_mine(claim)).values(free)) == 1
 
 
@@ -61,6 +125,8 @@ def move_audit(
     seen = select(AuditRow.state, AuditRow.decision, AuditRow.error_code)
     row = session.execute(seen.where(AuditRow.id == audit_id)).one()
     tell(session, audit_id, "finished" if state in _OVER else "state", row._asdict(), now)
+    if state in _OVER:
+        note_end(session, audit_id, now)
     return True
 
 

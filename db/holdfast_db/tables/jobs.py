@@ -63,9 +63,10 @@ class ShardRow(Base):
     """A piece of work that one worker does at a time.
 
     `kind` is `whole` (an audit in one piece), `part` (its images `start` to `stop` of the seeded
-    order), `merge` (the parts into one result) or `compare` (two results; `comparison_id` says
-    which). `lease_token` is there exactly while the shard runs and says whose it is. `enqueued_at`
-    is when a worker was last rung for it; NULL means never, which makes this table the outbox.
+    order), `merge` (the parts into one result), `judge` (this result with its baseline, before the
+    audit is done) or `compare` (two finished ones; `comparison_id` says which). `lease_token` is
+    there exactly while the shard runs and says whose it is. `enqueued_at` is when a worker was last
+    rung for it; NULL means never, which makes this table the outbox.
     `progress` counts the views of this shard alone.
     """
 

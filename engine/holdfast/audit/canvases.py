@@ -65,24 +65,34 @@ class CanvasReader:
         names, labels, groups = self.probes.names, self.probes.labels, self.probes.groups
         return Probe(index, names[index], labels[index], canvas, groups[index])
 
-    def blocks(self, size: int) -> Generator[tuple[int, list[Probe]], None, None]:
-        """Places done so far, and the usable probes of each block of `size` places.
+    def blocks(
+        self, size: int, start: int = 0, stop: int | None = None
+    ) -> Generator[tuple[int, int, list[Probe]], None, None]:
+        """First place, place behind the last, and usable probes of each block of `size` places.
 
-        While a block is in use, a thread decodes the next one, as far as `_AHEAD_BYTES` of
-        canvases go. A broken probe is listed when its block is asked for, not before. Whoever
-        stops early closes the generator, which ends the thread.
+        Blocks end at multiples of `size`, whatever place is the first: the blocks of a part of an
+        audit are those of the whole. While a block is in use, a thread decodes the next one, as far
+        as `_AHEAD_BYTES` of canvases go. A broken probe is listed when its block is asked for, not
+        before. Whoever stops early closes the generator, which ends the thread.
         """
         with ThreadPoolExecutor(1, "canvases") as beside:
-            ahead = _Ahead(self._decoded, iter(self.order), beside)
+            ahead = _Ahead(self._decoded, iter(self.order[start:stop]), beside)
             try:
-                for start in range(0, len(self.order), size):
-                    stop = min(start + size, len(self.order))
-                    block = self._usable(ahead.take(stop - start))
+                for first, end in _grid(size, start, min(stop or len(self.order), len(self.order))):
+                    block = self._usable(ahead.take(end - first))
                     largest = max((probe.canvas.nbytes for probe in block), default=_AHEAD_BYTES)
                     ahead.fill(min(size, _AHEAD_BYTES // largest))
-                    yield stop, block
+                    yield first, end, block
             finally:
                 ahead.drop()
+
+    def skip(self, found: Iterable[tuple[int, SkippedProbe]]) -> None:
+        """Take over what another reader of the same order skipped.
+
+        Raises:
+            HoldfastError: `too_many_bad_images`, as if it had been found here.
+        """
+        self._usable(found)
 
     def _decoded(self, index: int) -> "_Found":
         if index in self.skipped:
@@ -109,6 +119,13 @@ class CanvasReader:
             raise HoldfastError(
                 "too_many_bad_images", n=n, m=total, name=last.probe, reason=last.code
             )
+
+
+def _grid(size: int, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    while start < stop:
+        end = min((start // size + 1) * size, stop)
+        yield start, end
+        start = end
 
 
 _Found = tuple[int, Probe | SkippedProbe]

@@ -6,42 +6,35 @@ changed: Holm).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from holdfast.audit.detailing import MIN_GROUP, members
+from holdfast.audit.forgetting import forgetting
+from holdfast.audit.pairing import Side, changed, paired, scores
 from holdfast.audit.per_image import FORMS
 from holdfast.audit.reading import SamplesRead, read_samples
+from holdfast.catalogue import COMPARED, GROUPED
 from holdfast.errors import HoldfastError
 from holdfast.families import CellSpec
-from holdfast.records.comparison import CellChange, Comparison, FamilyChange, MeasurementChange
+from holdfast.records.comparison import (
+    CellChange,
+    Comparison,
+    FamilyChange,
+    GroupChange,
+    MeasurementChange,
+)
 from holdfast.records.families import Family
 from holdfast.records.result import AuditResult
-from holdfast.stats import holm, mcnemar, modified_obuchowski, noninferiority, tango
+from holdfast.stats import holm, mcnemar, modified_obuchowski, tango
 
 __all__ = ["contrast"]
 
 _MAX_NAMES = 200
 Decision = Literal["passed", "failed", "inconclusive"]
-_COMPARED = {
-    "accuracy": "good_share",
-    "consistency": "good_share",
-    "worst_case": "good_share",
-    "drift": "bad_share",
-    "robust_accuracy": "good_share",
-}
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One result and where each common image stands in it, (n,)."""
-
-    result: AuditResult
-    read: SamplesRead
-    places: NDArray[np.intp]
 
 
 def contrast(
@@ -64,7 +57,8 @@ def contrast(
     alpha = 1.0 - new[0].plan.confidence
     changes = tuple(_measurements(*sides, margin, alpha))
     families = tuple(_families(*sides))
-    lost = _lost_images(*sides)
+    lost = np.any([_lost(*sides, family) for family in Family], axis=0)
+    forgot = forgetting(*sides, changes)
     same = old[0].provenance.model_sha256 == new[0].provenance.model_sha256
     decision: Decision = "passed" if same else _overall(changes)
     return Comparison(
@@ -76,12 +70,14 @@ def contrast(
         decision=decision,
         sentence="No change: it is the same model."
         if same
-        else _sentence(changes, decision, margin, len(lost)),
+        else _sentence(changes, decision, margin, int(lost.sum())),
         measurements=changes,
         families=families,
         cells=tuple(_cells(*sides)),
-        flipped=tuple(lost[:_MAX_NAMES]),
-        n_flipped=len(lost),
+        flipped=_names(sides[0], lost),
+        n_flipped=int(lost.sum()),
+        groups=tuple(_groups(*sides, margin, alpha)),
+        findings=() if forgot is None or same else (forgot,),
     )
 
 
@@ -113,57 +109,41 @@ def _check(old: AuditResult, new: AuditResult) -> None:
 
 def _paired(
     old: tuple[AuditResult, SamplesRead], new: tuple[AuditResult, SamplesRead]
-) -> tuple[_Side, _Side]:
+) -> tuple[Side, Side]:
     at = {name: place for place, name in enumerate(new[1].names)}
     common = [(place, at[name]) for place, name in enumerate(old[1].names) if name in at]
     if not common:
         raise HoldfastError("not_comparable", reason="no image was used by both")
     before, after = np.array(common, np.intp).T
-    return _Side(*old, before), _Side(*new, after)
+    return Side(*old, before), Side(*new, after)
 
 
-def _scores(side: _Side, measurement: str) -> NDArray[np.float64] | None:
-    """The common images' scores, more is better; NaN where the measurement does not apply."""
-    numbers = side.read.tally.numbers(measurement)
-    if numbers is None:
-        return None
-    everyone = np.full(side.read.tally.n_images, np.nan)
-    everyone[numbers.images] = 1.0 - numbers.values
-    return everyone[side.places]
-
-
-def _measurements(
-    old: _Side, new: _Side, margin: float, alpha: float
-) -> Iterator[MeasurementChange]:
+def _measurements(old: Side, new: Side, margin: float, alpha: float) -> Iterator[MeasurementChange]:
     names = ["accuracy"] + [f"{family}.{name}" for family in Family for name in FORMS]
     for name in names:
-        kind = name.rpartition(".")[2]
-        before, after = _scores(old, name), _scores(new, name)
-        if kind not in _COMPARED or before is None or after is None:
-            continue
-        both = ~np.isnan(before) & ~np.isnan(after)
-        if not both.any():
-            continue
-        found = noninferiority(after[both] - before[both], margin, alpha)
-        good = _COMPARED[kind] == "good_share"
-        shown = [float(side[both].mean()) for side in (before, after)]
-        yield MeasurementChange(
-            id=name,
-            baseline=shown[0] if good else 1.0 - shown[0],
-            candidate=shown[1] if good else 1.0 - shown[1],
-            difference=found.difference,
-            low=found.low,
-            high=found.high,
-            decision=found.decision,
-            n_images=int(both.sum()),
-        )
+        if name.rpartition(".")[2] in COMPARED:
+            numbers = paired(old, new, name, None)
+            if numbers is not None:
+                yield MeasurementChange(**changed(name, numbers, margin, alpha))
 
 
-def _flips(side: _Side, family: Family) -> NDArray[np.bool_]:
+def _groups(old: Side, new: Side, margin: float, alpha: float) -> Iterator[GroupChange]:
+    """The same by class and by group, of the images as the newer result calls them."""
+    inside = members(new.read.tally, new.result.probes.class_names)
+    for (kind, group), everyone in inside.items():
+        chosen = everyone[new.places]
+        for name in GROUPED:
+            numbers = paired(old, new, name, chosen)
+            if numbers is not None and len(numbers[0]) >= MIN_GROUP:
+                told = changed(name, numbers, margin, alpha)
+                yield GroupChange(kind=kind, name=group, **told)
+
+
+def _flips(side: Side, family: Family) -> NDArray[np.bool_]:
     return side.read.tally.flips(family)[side.places]
 
 
-def _families(old: _Side, new: _Side) -> Iterator[FamilyChange]:
+def _families(old: Side, new: Side) -> Iterator[FamilyChange]:
     present = [family for family in Family if old.read.tally.layout.places(family)]
     rows = []
     for family in present:
@@ -173,16 +153,19 @@ def _families(old: _Side, new: _Side) -> Iterator[FamilyChange]:
         rows.append((family, lost, gained, modified_obuchowski(gained, lost, cells).p_value))
     adjusted: list[float] = holm([row[3] for row in rows]).tolist() if rows else []
     for (family, lost, gained, p_value), p_adjusted in zip(rows, adjusted, strict=True):
+        images = _lost(old, new, family)
         yield FamilyChange(
             family=family,
             p_value=p_value,
             p_adjusted=p_adjusted,
             lost=int(lost.sum()),
             gained=int(gained.sum()),
+            flipped=_names(old, images),
+            n_flipped=int(images.sum()),
         )
 
 
-def _cells(old: _Side, new: _Side) -> Iterator[CellChange]:
+def _cells(old: Side, new: Side) -> Iterator[CellChange]:
     layout, confidence = old.read.tally.layout, new.result.plan.confidence
     for family in Family:
         places = layout.places(family)
@@ -211,15 +194,17 @@ def _spelt(cell: CellSpec) -> str:
     return ", ".join(f"{name} {value}" for name, value in cell.parameters)[:80]
 
 
-def _lost_images(old: _Side, new: _Side) -> list[str]:
-    """Images that held everywhere at the baseline and flip somewhere at the candidate."""
-    lost = np.zeros(len(old.places), bool)
-    for family in Family:
-        worst = f"{family}.worst_case"
-        before, after = _scores(old, worst), _scores(new, worst)
-        if before is not None and after is not None:
-            lost |= (before == 1.0) & (after == 0.0)
-    return [old.read.names[place] for place in old.places[lost]]
+def _lost(old: Side, new: Side, family: Family) -> NDArray[np.bool_]:
+    """Images that held everywhere at the baseline and flip somewhere at the candidate, (n,)."""
+    worst = f"{family}.worst_case"
+    before, after = scores(old, worst), scores(new, worst)
+    if before is None or after is None:
+        return np.zeros(len(old.places), bool)
+    return np.asarray((before == 1.0) & (after == 0.0))
+
+
+def _names(side: Side, images: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(side.read.names[place] for place in side.places[images][:_MAX_NAMES])
 
 
 def _overall(changes: tuple[MeasurementChange, ...]) -> Decision:

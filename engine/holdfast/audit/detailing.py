@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +10,19 @@ from numpy.typing import NDArray
 from holdfast.audit.estimating import Estimator
 from holdfast.audit.per_image import FORMS
 from holdfast.audit.tally import Numbers, Tally
+from holdfast.catalogue import GROUPED
 from holdfast.families import CellSpec
 from holdfast.metrics import first_flip_radius, stride_phase_index, survival, worst_of_k
 from holdfast.records.detail import CurvePoint, GroupNumbers, ResultCurve
 from holdfast.records.families import Family
 
-__all__ = ["certificate", "curves", "groups"]
+__all__ = ["MIN_GROUP", "certificate", "curves", "groups", "members"]
 
 _MAX_POINTS = 40
-_MIN_GROUP = 5
+MIN_GROUP = 5
+"""A class or group with fewer images gets no numbers."""
+
 _MAX_GROUPS = 1000
-_GROUPED = ("accuracy", *(f"{family}.consistency" for family in list(Family)[:3]))
 _STRIDES = (2, 4, 8, 16, 32)
 
 
@@ -39,21 +42,26 @@ def groups(
     tally: Tally, estimator: Estimator, class_names: tuple[str, ...]
 ) -> tuple[GroupNumbers, ...]:
     """Accuracy and consistencies per class and per named group with at least 5 images."""
-    labels = tally.labels
-    classes = {
-        class_names[label] if label < len(class_names) else str(label): labels == label
-        for label in np.unique(labels[labels >= 0])[:_MAX_GROUPS]
-    }
-    named = {
-        str(name)[:80]: tally.groups == name
-        for name in np.unique(tally.groups)[:_MAX_GROUPS]
-        if name
-    }
-    rows = (
-        (*_grouped(tally, estimator, "class", name, inside),) for name, inside in classes.items()
+    return tuple(
+        row
+        for (kind, name), inside in members(tally, class_names).items()
+        for row in _grouped(tally, estimator, kind, name, inside)
     )
-    more = ((*_grouped(tally, estimator, "group", name, inside),) for name, inside in named.items())
-    return tuple(row for part in (*rows, *more) for row in part)
+
+
+def members(
+    tally: Tally, class_names: tuple[str, ...]
+) -> dict[tuple[Literal["class", "group"], str], NDArray[np.bool_]]:
+    """Which images are in which class and in which named group, (n,) each, by kind and name."""
+    labels = tally.labels
+    found: dict[tuple[Literal["class", "group"], str], NDArray[np.bool_]] = {}
+    for label in np.unique(labels[labels >= 0])[:_MAX_GROUPS]:
+        name = class_names[label] if label < len(class_names) else str(label)
+        found["class", name] = np.asarray(labels == label)
+    for group in np.unique(tally.groups)[:_MAX_GROUPS]:
+        if group:
+            found["group", str(group)[:80]] = np.asarray(tally.groups == group)
+    return found
 
 
 def certificate(tally: Tally) -> tuple[int, int] | None:
@@ -79,19 +87,23 @@ def _ring(r: int) -> list[tuple[int, int]]:
 
 
 def _grouped(
-    tally: Tally, estimator: Estimator, kind: str, name: str, inside: NDArray[np.bool_]
+    tally: Tally,
+    estimator: Estimator,
+    kind: Literal["class", "group"],
+    name: str,
+    inside: NDArray[np.bool_],
 ) -> Iterator[GroupNumbers]:
-    for measurement in _GROUPED:
+    for measurement in GROUPED:
         numbers = tally.numbers(measurement)
         if numbers is None:
             continue
         kept = inside[numbers.images]
-        if int(kept.sum()) < _MIN_GROUP:
+        if int(kept.sum()) < MIN_GROUP:
             continue
         part = Numbers(numbers.values[kept], numbers.images[kept], numbers.step)
         interval = estimator.estimate(part, FORMS[measurement.rpartition(".")[2]])
         yield GroupNumbers(
-            kind="class" if kind == "class" else "group",
+            kind=kind,
             name=name,
             measurement=measurement,
             value=interval.value,

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ from holdfast.audit.comparing import Compared
 from holdfast.audit.views import ViewRunner
 from holdfast.families import Layout
 from holdfast.records.families import MAIN_FAMILIES, Family
+from holdfast.records.part import WorstFlip
 from holdfast.records.result import MAX_THUMBNAIL_BYTES, Example, MovedView, Thumbnail
 
 __all__ = ["WorstExamples"]
@@ -24,22 +25,12 @@ _SIDE_PX = 112
 _ENLARGE_BELOW_PX = 56
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    loss: float
-    index: int
-    place: int
-    before: tuple[int, float]
-    after: tuple[int, float]
-    after_reference: float
-
-
 @dataclass
 class WorstExamples:
     """Keeps the few worst flips of each family while blocks go by."""
 
     layout: Layout
-    _kept: dict[Family, list[_Candidate]] = field(default_factory=dict)
+    _kept: dict[Family, list[WorstFlip]] = field(default_factory=dict)
 
     def offer(self, block: Sequence[Probe], seen: Compared) -> None:
         """Look at n probes: at most one candidate per probe and family."""
@@ -52,13 +43,25 @@ class WorstExamples:
             views = [place + first for place in self.layout.places(family)]
             if not views:
                 continue
-            found = self._kept.setdefault(family, [])
             worst = np.array(views)[loss[:, views].argmax(axis=1)]
-            for row, view in enumerate(worst):
-                if np.isfinite(loss[row, view]):
-                    found.append(_candidate(block[row], seen, row, int(view), first))
-            found.sort(key=lambda item: (-item.loss, item.index))
-            del found[_PER_FAMILY:]
+            self.absorb(
+                _flip(family, block[row], seen, row, int(view), first=first)
+                for row, view in enumerate(worst)
+                if np.isfinite(loss[row, view])
+            )
+
+    def absorb(self, flips: Iterable[WorstFlip]) -> None:
+        """Look at flips that somebody else found."""
+        for flip in flips:
+            self._kept.setdefault(flip.family, []).append(flip)
+        for kept in self._kept.values():
+            kept.sort(key=lambda item: (-item.loss, item.index))
+            del kept[_PER_FAMILY:]
+
+    @property
+    def kept(self) -> tuple[WorstFlip, ...]:
+        """The worst flips so far."""
+        return tuple(flip for kept in self._kept.values() for flip in kept)
 
     def records(self, reader: CanvasReader, runner: ViewRunner) -> tuple[Example, ...]:
         """Decode the kept probes again and take their pictures."""
@@ -68,8 +71,8 @@ class WorstExamples:
             for item in self._kept.get(family, [])
         )
 
-    def _record(self, item: _Candidate, probe: Probe, runner: ViewRunner) -> Example:
-        spec = self.layout.cells[item.place]
+    def _record(self, item: WorstFlip, probe: Probe, runner: ViewRunner) -> Example:
+        spec = self.layout.cells[item.cell]
         return Example(
             probe=probe.name[:400],
             label=probe.label if probe.label >= 0 else None,
@@ -90,16 +93,19 @@ class WorstExamples:
         )
 
 
-def _candidate(probe: Probe, seen: Compared, row: int, view: int, first: int) -> _Candidate:
+def _flip(
+    family: Family, probe: Probe, seen: Compared, row: int, view: int, *, first: int
+) -> WorstFlip:
     def said(place: int) -> tuple[int, float]:
         probability = float(seen.predicted_probability[row, place])
         return int(seen.predicted[row, place]), min(1.0, probability)
 
     reference, against = float(seen.reference_probability[row, view]), int(seen.against[view])
-    return _Candidate(
+    return WorstFlip(
+        family=family,
         loss=float(seen.reference_probability[row, against]) - reference,
         index=probe.index,
-        place=view - first,
+        cell=view - first,
         before=said(against),
         after=said(view),
         after_reference=min(1.0, reference),

@@ -21,7 +21,7 @@ from holdfast.families import Layout
 from holdfast.metrics import modal_consistency, pair_consistency
 from holdfast.records.families import Family
 
-__all__ = ["FORMS", "Form", "PerImage", "per_image"]
+__all__ = ["FORMS", "Form", "PerImage", "excess_per_image", "per_image"]
 
 Form = Literal["good_share", "bad_share", "difference", "real"]
 
@@ -152,6 +152,20 @@ def _excess_flip_rate(part: _Part) -> PerImage | None:
     moved = part.seen.flip[:, cells + part.first].mean(axis=1)
     still = part.seen.flip[:, controls + first].mean(axis=1)
     return part.everywhere(moved - still)
+
+
+def excess_per_image(
+    moved: NDArray[np.bool_], still: NDArray[np.bool_], layout: Layout
+) -> Iterator[tuple[str, PerImage]]:
+    """Excess flip rates of n images from the flips of all cells (n, m) and all controls (n, k)."""
+    for family in Family:
+        kind = _CONTROL_OF.get(family, "blur")
+        pairs = layout.control_places(family, kind)  # type: ignore[arg-type] # a kind
+        if pairs:
+            cells, controls = np.array(pairs).T
+            excess = moved[:, cells].mean(axis=1) - still[:, controls].mean(axis=1)
+            everywhere = np.ones(len(excess), bool)
+            yield f"{family}.excess_flip_rate", PerImage(excess, everywhere)
 
 
 def _accuracy(part: _Part) -> PerImage:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from holdfast.audit.comparing import Compared, compare_samples
+from holdfast.audit.per_image import PerImage
 from holdfast.audit.samples import SCHEMA, cell_numbers, search_views
 from holdfast.audit.searching import Round, Searched
 from holdfast.audit.tally import Tally
@@ -19,7 +20,10 @@ from holdfast.metrics import MULTILABEL, tie_tolerance
 from holdfast.records.job import Difference
 from holdfast.records.result import AuditResult
 
-__all__ = ["SamplesRead", "read_samples"]
+__all__ = ["Replay", "SamplesRead", "columns_of", "open_samples", "read_samples"]
+
+
+_NO_PARQUET = "it is no Parquet file"
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
     layout = layout_of(result.plan.families)
     tolerance = tie_tolerance(result.model.arithmetic)
     multilabel = result.provenance.output_kind in MULTILABEL
-    reading = _Reading(layout, Tally(layout), tolerance, multilabel)
+    reading = Replay(layout, Tally(layout), tolerance, multilabel)
     differences: list[Difference] = []
     for block in _blocks(samples):
         differences += reading.take(block)
@@ -62,20 +66,37 @@ def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
     return SamplesRead(reading.tally, names, reading.rows, tuple(differences))
 
 
+def open_samples(samples: BinaryIO) -> pq.ParquetFile:
+    """The file, whose columns are those documented.
+
+    Raises:
+        HoldfastError: `invalid_samples`.
+    """
+    samples.seek(0)
+    try:
+        file = pq.ParquetFile(samples)
+    except pa.ArrowException:
+        raise HoldfastError("invalid_samples", reason=_NO_PARQUET) from None
+    if not file.schema_arrow.equals(SCHEMA):
+        raise HoldfastError("invalid_samples", reason="its columns are not those documented")
+    return file
+
+
+def columns_of(table: pa.Table) -> dict[str, Any]:
+    """The columns of some rows, by name."""
+    return {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
 def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
     """Runs of images with the same views, in order.
 
     How the file is cut into row groups is no matter: a copy by another program reads the same.
     """
-    samples.seek(0)
     try:
-        file = pq.ParquetFile(samples)
-        if not file.schema_arrow.equals(SCHEMA):
-            raise HoldfastError("invalid_samples", reason="its columns are not those documented")
-        table = file.read()
+        table = open_samples(samples).read()
     except pa.ArrowException:
-        raise HoldfastError("invalid_samples", reason="it is no Parquet file") from None
-    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+        raise HoldfastError("invalid_samples", reason=_NO_PARQUET) from None
+    columns = columns_of(table)
     for rows in _runs(columns):
         yield {name: values[rows] for name, values in columns.items()}
 
@@ -98,8 +119,11 @@ def _runs(columns: dict[str, Any]) -> Iterator[slice]:
 
 
 @dataclass
-class _Reading:
-    """Goes through the row groups: blocks of images, each followed by the rounds of its search."""
+class Replay:
+    """Goes through the row groups: blocks of images, each followed by the rounds of its search.
+
+    Controls that were measured late stand behind all blocks.
+    """
 
     layout: Layout
     tally: Tally
@@ -107,6 +131,7 @@ class _Reading:
     multilabel: bool
     rows: int = 0
     all_names: list[str] = field(default_factory=list)
+    _numbers: list[tuple[int, dict[str, PerImage]]] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
     _labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _found: Searched | None = None
@@ -118,11 +143,14 @@ class _Reading:
             return self._round(block)
         self.end()
         with_controls = bool(np.isin(block["role"], ("blur", "occlusion")).any())
+        if with_controls and "cell" not in block["role"]:
+            return self._late_controls(block)
         views = self.layout.views(controls=with_controls)
         seen = self._seen(block, views)
         self._labels = _labels(block, len(views))
         groups = tuple(str(name or "") for name in block["group"][:: len(views)])
-        self.tally.add(seen, self._labels, groups)
+        numbers = self.tally.add(seen, self._labels, groups)
+        self._numbers.append((len(self._labels), numbers))
         self._names = [str(name) for name in block["probe"][:: len(views)]]
         self.all_names += self._names
         self._found = Searched.of(seen.correct[:, 0]) if self.layout.searched else None
@@ -131,8 +159,23 @@ class _Reading:
     def end(self) -> None:
         """Count what the search found on the last block."""
         if self._found is not None:
-            self.tally.add_search(self._found, self._labels)
+            self._numbers[-1][1].update(self.tally.add_search(self._found, self._labels))
             self._found = None
+
+    def turn(self) -> list[tuple[int, dict[str, PerImage]]]:
+        """End the block; how many images came since the last turn, with their numbers."""
+        self.end()
+        numbers, self._numbers = self._numbers, []
+        return numbers
+
+    def _late_controls(self, block: dict[str, Any]) -> list[Difference]:
+        views, first = self.layout.late, self.tally.controls.n_images
+        seen = self._seen(block, views)
+        names = [str(name) for name in block["probe"][:: len(views)]]
+        if names != self.all_names[first : first + len(names)]:
+            raise HoldfastError("invalid_samples", reason="controls lack their images")
+        self.tally.add_controls(seen.flip[:, len(self.layout.references) :])
+        return self._told(block, seen)
 
     def _round(self, block: dict[str, Any]) -> list[Difference]:
         first = block["probe"][0]

@@ -8,13 +8,12 @@ from holdfast import __version__
 from holdfast.audit.canvases import CanvasReader
 from holdfast.audit.detailing import certificate, curves, groups
 from holdfast.audit.estimating import Estimator
+from holdfast.audit.ledger import Ledger
 from holdfast.audit.measuring import cell_records, measurements
 from holdfast.audit.prepare import Setup
-from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.diagnose import Seen, findings
 from holdfast.geometry import Frame
-from holdfast.metrics import Degeneracy
 from holdfast.records.base import digest
 from holdfast.records.families import Families
 from holdfast.records.model import ModelCard
@@ -30,7 +29,7 @@ from holdfast.records.result import (
 )
 from holdfast.stats import ANYTIME_METHOD, METHOD
 
-__all__ = ["Gathered", "Origin", "assemble"]
+__all__ = ["Gathered", "Origin", "assemble", "versions"]
 
 _LIBRARIES = (
     "numpy",
@@ -57,13 +56,9 @@ class Origin:
 class Gathered:
     """Everything that was seen, before it is a record."""
 
-    setup: Setup
+    ledger: Ledger
     frame: Frame
     reader: CanvasReader
-    canvas_sizes: frozenset[tuple[int, int]]
-    tally: Tally
-    stopping: Stopping | None
-    degeneracies: tuple[Degeneracy, ...]
     examples: tuple[Example, ...]
     samples: SampleFile
     started_at: str
@@ -72,11 +67,11 @@ class Gathered:
 
 def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathered) -> AuditResult:
     """Build the record; `plan` is resolved."""
-    setup, tally = gathered.setup, gathered.tally
+    setup, tally = gathered.ledger.setup, gathered.ledger.tally
     model = card.model_copy(update={"n_classes": setup.n_classes, "output_kind": setup.kind})
     normalisation = _normalisation(setup)
     probes = _summary(gathered.reader, tally, setup.n_classes)
-    stopping = gathered.stopping
+    stopping = gathered.ledger.stopping
     evidence = stopping.evidence(len(gathered.reader.order)) if stopping else None
     estimator = Estimator(plan.confidence, anytime=stopping is not None)
     measured, cells = measurements(tally, estimator), cell_records(tally, estimator)
@@ -89,7 +84,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         cells=cells,
         sandbox=origin.sandbox,
         mapping=setup.mapping,
-        degenerate=tuple(str(reason) for reason in gathered.degeneracies),
+        degenerate=tuple(str(reason) for reason in gathered.ledger.watch.found()),
         certificate=certificate(tally),
         stopped=evidence is not None and evidence.stopped,
     )
@@ -116,7 +111,7 @@ def _provenance(
     gathered: Gathered,
     normalisation: Normalisation,
 ) -> Provenance:
-    sizes = gathered.canvas_sizes
+    sizes = gathered.ledger.canvas_sizes
     return Provenance(
         engine_version=__version__,
         model_sha256=model.sha256,
@@ -128,17 +123,22 @@ def _provenance(
         canvas_px=next(iter(sizes)) if len(sizes) == 1 else None,
         crop_px=gathered.frame.crop,
         normalisation=normalisation,
-        output_kind=gathered.setup.kind,
+        output_kind=gathered.ledger.setup.kind,
         interval_method=f"{100 * plan.confidence:g}% two-sided. "
-        + (ANYTIME_METHOD if gathered.stopping else METHOD),
-        noise_floor=gathered.setup.noise_floor,
+        + (ANYTIME_METHOD if gathered.ledger.stopping else METHOD),
+        noise_floor=gathered.ledger.setup.noise_floor,
         device="cpu",
         threads=origin.threads,
-        versions={"python": platform.python_version()} | {n: version(n) for n in _LIBRARIES},
+        versions=versions(),
         sandbox=origin.sandbox,
         started_at=gathered.started_at,
         duration_s=gathered.duration_s,
     )
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that make the numbers."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
 
 
 def _normalisation(setup: Setup) -> Normalisation:

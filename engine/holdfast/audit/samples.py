@@ -76,15 +76,17 @@ class SampleWriter:
     """Writes blocks as they are measured, so memory does not grow with the number of probes.
 
     A row group holds the images of one block, each with all its views in the order of the layout,
-    or one round of a search: the identity once more and the cells that were visited.
+    or one round of a search: the identity once more and the cells that were visited. A sequential
+    audit that needs its controls at the end adds blocks of references and controls.
     """
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
-        """Start the file; `file` only needs `write`."""
+        """Start the file; `file` only needs `write`. `groups` counts the row groups so far."""
         self._sink = _Hashing(file)
         self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
         self._layout = layout
         self._rows = 0
+        self.groups = 0
 
     def write(self, block: Sequence[Probe], seen: Compared) -> None:
         """Add n probes with their views (n, V)."""
@@ -121,9 +123,13 @@ class SampleWriter:
             "correct": pa.array(seen.correct.ravel(), pa.bool_(), mask=unlabelled),
             "fill_share": seen.fill.ravel(),
         }
-        table = pa.table(columns, schema=SCHEMA)
+        self.copy(pa.table(columns, schema=SCHEMA))
+
+    def copy(self, table: pa.Table) -> None:
+        """Add one row group as it stands in another such file."""
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows += table.num_rows
+        self.groups += 1
 
 
 def cell_numbers(views: Sequence[ViewSpec], layout: Layout) -> list[int]:

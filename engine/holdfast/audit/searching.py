@@ -20,10 +20,14 @@ from holdfast.audit.per_image import PerImage
 from holdfast.families import CellSpec
 from holdfast.records.families import Family
 
-__all__ = ["Ask", "Round", "Searched", "SpatialSearch"]
+__all__ = ["MEMORY", "Ask", "Round", "Searched", "SpatialSearch"]
+
+MEMORY = 64
+"""After so many places of the order the search forgets what it has learned."""
 
 _FIRST_ROUND = 4
 _GROWTH = 2
+_TOGETHER = 16
 
 
 class Ask(Protocol):
@@ -86,7 +90,11 @@ class Searched:
 
 @dataclass
 class SpatialSearch:
-    """Remembers which cells flip images, so that they come first for the next block."""
+    """Remembers which cells flip images, so that they come first for the next images.
+
+    It learns every 16 images. An audit begins anew every `MEMORY` places of its order: then a part
+    of the audit visits the cells that the whole would visit, without knowing the images before it.
+    """
 
     cells: Sequence[CellSpec]
 
@@ -103,15 +111,19 @@ class SpatialSearch:
             ask: runs the model.
         """
         found = Searched.of(correct_reference)
+        places = np.arange(len(correct_reference))
+        for first in range(0, len(places), _TOGETHER):
+            self._look(found, places[first : first + _TOGETHER], ask)
+        return found
+
+    def _look(self, found: Searched, images: NDArray[np.intp], ask: Ask) -> None:
         order, start, size = self._order(), 0, _FIRST_ROUND
-        while start < len(order) and found.holds.any():
-            images = np.flatnonzero(found.holds)
+        while start < len(order) and len(images := images[found.holds[images]]):
             cells = order[start : start + size]
             seen = ask(images, cells)
             self._flips[cells] += seen.flip[:, 1:].sum(axis=0)
             found.take(Round(images, cells, seen))
             start, size = start + size, size * _GROWTH
-        return found
 
     def _order(self) -> NDArray[np.intp]:
         places = np.arange(len(self.cells))

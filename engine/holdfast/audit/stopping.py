@@ -5,14 +5,14 @@ worst of several cells, for example) stays undecided here, so the audit goes on 
 and the interval decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from holdfast.audit.per_image import FORMS, Form, PerImage
+from holdfast.audit.per_image import FORMS, Form
 from holdfast.audit.tally import Tally
 from holdfast.records.base import digest
 from holdfast.records.detail import SequentialEvidence, SequentialTest
@@ -82,18 +82,26 @@ class Stopping:
             for side, limit in _limits(assertion.min, assertion.max)
         ]
 
-    def take(self, n: int, numbers: dict[str, PerImage]) -> None:
-        """Look at n more images and their numbers by measurement."""
+    def take(self, n: int, numbers: Mapping[str, ArrayLike]) -> None:
+        """Look at n more images; by measurement one number for each that it applies to."""
         self._n += n
         for test in self._tests:
             if test.id in numbers:
-                test.take(numbers[test.id].values)
+                test.take(np.asarray(numbers[test.id], np.float64))
 
     @property
-    def leans_to_fail(self) -> bool:
-        """Whether some limit has more evidence against it than for it."""
+    def failing(self) -> bool:
+        """Whether some limit failed, or has more evidence against it than for it."""
         records = [test.record() for test in self._tests]
-        return any(record.log_e_fail > max(0.0, record.log_e_pass) for record in records)
+        return any(
+            record.decision == "failed" or record.log_e_fail > max(0.0, record.log_e_pass)
+            for record in records
+        )
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The measurements whose numbers are looked at."""
+        return frozenset(test.id for test in self._tests if test.process is not None)
 
     @property
     def decided(self) -> bool:

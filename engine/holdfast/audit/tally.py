@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.comparing import Compared
-from holdfast.audit.per_image import PerImage, per_image
+from holdfast.audit.per_image import PerImage, excess_per_image, per_image
 from holdfast.audit.searching import Searched
 from holdfast.audit.sweeps import sweeps_of
 from holdfast.families import Layout
@@ -106,6 +106,21 @@ class Tally:
         self.n_images = start
         return numbers
 
+    def add_controls(self, still: NDArray[np.bool_]) -> None:
+        """Add the controls of the next n images that have none yet, from their flips (n, k).
+
+        A sequential audit measures them after its cells, which are known by now.
+        """
+        first = self.controls.n_images
+        moved = np.zeros((len(still), len(self.layout.cells)), bool)
+        for family in Family:
+            if places := self.layout.places(family):
+                moved[:, places] = self._flips_between(family, first, first + len(still))
+        for name, numbers in excess_per_image(moved, still, self.layout):
+            self._numbers[name].append(numbers)
+            self._starts[name].append(first)
+        self._count_controls(still, moved[:, self._control_cells])
+
     @property
     def labels(self) -> NDArray[np.int64]:
         """Labels of all images, -1 for none."""
@@ -136,6 +151,14 @@ class Tally:
         """All images' flips in the cells of a family, (n, m)."""
         return np.concatenate(self._failures[family])
 
+    def _flips_between(self, family: Family, start: int, stop: int) -> NDArray[np.bool_]:
+        kept, place = [], 0
+        for block in self._failures[family]:
+            if place < stop and place + len(block) > start:
+                kept.append(block[max(0, start - place) : stop - place])
+            place += len(block)
+        return np.concatenate(kept)
+
     def _keep(self, numbers: dict[str, PerImage]) -> None:
         for name, block in numbers.items():
             self._numbers[name].append(block)
@@ -152,11 +175,10 @@ class Tally:
         self.cells.logit_drift = _added(self.cells.logit_drift, moved)
         self.cells.fill = _added(self.cells.fill, seen.fill[:, cells])
         if len(seen.views) > len(self.layout.plain):
-            self._count_controls(seen, first)
+            still = seen.flip[:, len(self.layout.plain) :]
+            self._count_controls(still, seen.flip[:, self._control_cells + first])
 
-    def _count_controls(self, seen: Compared, first: int) -> None:
-        still = seen.flip[:, len(self.layout.plain) :]
-        moved = seen.flip[:, self._control_cells + first]
+    def _count_controls(self, still: NDArray[np.bool_], moved: NDArray[np.bool_]) -> None:
         self.controls.flips += still.sum(axis=0)
         self.controls.only_cell += (moved & ~still).sum(axis=0)
         self.controls.only_control += (still & ~moved).sum(axis=0)

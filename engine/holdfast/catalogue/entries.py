@@ -3,9 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from holdfast.records.families import Family
+from holdfast.records.families import MAIN_FAMILIES, Family
 
-__all__ = ["CATALOGUE", "Entry", "find"]
+__all__ = ["CATALOGUE", "COMPARED", "GROUPED", "Entry", "find"]
+
+COMPARED = ("accuracy", "consistency", "worst_case", "drift", "robust_accuracy")
+"""Measurements, without their family, that are compared with a baseline image by image."""
+
+GROUPED = ("accuracy", *(f"{family}.consistency" for family in MAIN_FAMILIES))
+"""Measurements that a result also has for every class and every named group."""
 
 
 @dataclass(frozen=True)
@@ -236,5 +242,6 @@ CATALOGUE: tuple[Entry, ...] = (
 
 
 def find(measurement_id: str) -> Entry | None:
-    """The entry with this id, or None."""
-    return next((entry for entry in CATALOGUE if entry.id == measurement_id), None)
+    """The entry with this id, or None; `id@class=NAME` and `id@group=NAME` have that of `id`."""
+    plain = measurement_id.partition("@")[0]
+    return next((entry for entry in CATALOGUE if entry.id == plain), None)

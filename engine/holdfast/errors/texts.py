@@ -86,7 +86,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "insecure_bind": _usage(
         "Listening on {host} without a token would let anybody use this service.",
-        "Set HOLDFAST_TOKEN to a long random string, or listen on 127.0.0.1.",
+        "Set HOLDFAST_TOKEN to a long random string or HOLDFAST_AUTH=on, or listen on 127.0.0.1.",
     ),
     "port_in_use": _usage(
         "{host}:{port} is already in use.", "Stop the other program or choose another --port."
@@ -105,6 +105,16 @@ ERRORS: dict[str, ErrorText] = {
         "A valid token is needed.", "Send it as: Authorization: Bearer <token>."
     ),
     "forbidden": _usage("This is not allowed here.", "Ask the operator of this service."),
+    "missing_scope": _usage(
+        "This needs a token of scope {needed}; yours has {has}.",
+        "Ask an admin of the service for a token of that scope.",
+    ),
+    "bound_token": _usage(
+        "A token of one project cannot do this.", "Use an admin token without a project."
+    ),
+    "rate_limited": _broken(
+        "This token has sent too many requests ({limit}).", "Try again in {s} seconds."
+    ),
     "host_not_allowed": _usage(
         "Without a token this service answers only under the names {names}.",
         "Open it as 127.0.0.1, set HOLDFAST_TOKEN, or add the name to HOLDFAST_ALLOWED_HOSTS.",
@@ -114,10 +124,46 @@ ERRORS: dict[str, ErrorText] = {
         "Send it from a page of this service, or from a program without an Origin header.",
     ),
     "not_found": _usage("There is no {what} with this id.", "Check the id."),
+    "project_taken": _usage("There is a project {slug} already.", "Choose another slug."),
+    "open_audits": _usage(
+        "An audit that is not finished needs the {what}.", "Cancel it or wait for it, then repeat."
+    ),
+    "in_use": _usage(
+        "{n} finished audits used this {what}.",
+        "Delete them first, or delete them along with ?audits=true.",
+    ),
+    "name_taken": _usage(
+        "This file has this name already, as {architecture}.", "Choose another name."
+    ),
     "unknown_address": _usage("This service has no such address.", "See /docs."),
     "method_not_allowed": _usage("This address does not take that method.", "See /docs."),
     "upload_not_ready": _usage(
         "Upload {id} is not finished.", "Send its bytes with PUT, then try again."
+    ),
+    "upload_expired": _usage("Upload {id} has expired.", "Create a new upload."),
+    "upload_busy": _usage(
+        "Another request is sending to upload {id}.", "Ask for its offset and go on from there."
+    ),
+    "wrong_offset": _usage(
+        "Upload {id} has {n} bytes, not {m}.", "Ask for its offset and go on from there."
+    ),
+    "tus_version": _usage(
+        "This is no request of the tus protocol 1.0.0.", "Send the header Tus-Resumable: 1.0.0."
+    ),
+    "unknown_checksum": _usage(
+        "The checksum is of no kind known here.", "Send sha256 or sha1, and the digest in base64."
+    ),
+    "chunk_mismatch": _usage(
+        "The bytes received do not have the given checksum.", "Send the same bytes again."
+    ),
+    "length_required": _usage(
+        "The request does not say how many bytes it sends.", "Set the Content-Length header."
+    ),
+    "idempotency_key_reused": _usage(
+        "This Idempotency-Key came with another request before.", "Choose a new key."
+    ),
+    "idempotency_in_flight": _usage(
+        "The first request with this Idempotency-Key is being answered.", "Try again shortly."
     ),
     "upload_finished": _usage("Upload {id} already has its bytes.", "Create a new upload."),
     "not_done": _usage(
@@ -132,6 +178,17 @@ ERRORS: dict[str, ErrorText] = {
     "no_verdict": _usage(
         "Audit {id} was made without a policy.", "Send one with POST /v1/audits/{id}/gate."
     ),
+    "not_judged": _usage(
+        "Audit {id} was not judged by this policy and baseline.",
+        "Send the policy with POST /v1/audits/{id}/gate.",
+    ),
+    "webhook_url_refused": _usage(
+        "A webhook cannot have this address: {reason}.",
+        "See docs/operations.md for HOLDFAST_WEBHOOK_ALLOW.",
+    ),
+    "baseline_not_done": _usage(
+        "Audit {id} is {state}, so it cannot be a baseline.", "Pin an audit that is done."
+    ),
     "slow_body": _usage("The body came too slowly: {n} bytes in {s} s.", _AGAIN),
     "body_too_large": _usage(
         "The body has more than {limit} bytes ({setting}).", "Send less or raise the setting."
@@ -144,6 +201,10 @@ ERRORS: dict[str, ErrorText] = {
         "The body must be sent as {expected}.", "Set the Content-Type header."
     ),
     "checksum_mismatch": _usage("The bytes received do not have the announced SHA-256.", _AGAIN),
+    "project_queue_full": _broken(
+        "{n} audits of project {project} are waiting, as many as it may have.",
+        "Try again in {s} seconds, or let an admin raise max_queued.",
+    ),
     "queue_full": _broken("{n} audits are waiting.", "Try again in {s} seconds."),
     "database_unavailable": _broken(
         "The database of the service does not answer.", "Try again in a minute."
@@ -298,6 +359,11 @@ ERRORS: dict[str, ErrorText] = {
     "nondeterministic": _refused(
         "The model is nondeterministic: the same image gave two answers.",
         "Export the model in evaluation mode (model.eval()), without dropout or random operators.",
+    ),
+    "parts_differ": _refused(
+        "The parts of this audit do not belong together: {what}.",
+        "Try the audit again. Let all workers run the same release on machines of one kind; a "
+        "model that gives other answers each time cannot be audited.",
     ),
     # --- images and labels ---
     "not_a_zip": _refused(

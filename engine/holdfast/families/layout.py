@@ -79,6 +79,11 @@ class Layout:
         """All views of an image, with or without the controls."""
         return (*self.plain, *self.controls) if controls else self.plain
 
+    @property
+    def late(self) -> tuple[ViewSpec, ...]:
+        """What is taken of an image whose cells are known already: references and controls."""
+        return (*self.references, *self.controls)
+
     def places(self, family: Family) -> list[int]:
         """The cells of a family."""
         return [place for place, cell in enumerate(self.cells) if cell.family is family]

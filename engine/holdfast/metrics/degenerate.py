@@ -3,6 +3,7 @@
 Source: the project's science reference, section 1.3: an untrained net had perfect consistency.
 """
 
+import base64
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from holdfast.metrics.labels import read_scores
 from holdfast.metrics.readout import Readout
 from holdfast.records.model import OutputKind
+from holdfast.records.part import Counts, WatchState
 
 __all__ = ["Degeneracy", "DegenerateWatch", "degeneracies"]
 
@@ -82,6 +84,30 @@ class DegenerateWatch:
         self._answers.update(_answer_keys(seen, given))
         self._truths.update(_keys(labels[given]))
 
+    def state(self) -> WatchState:
+        """What was seen so far, for another process to go on with."""
+        return WatchState(
+            finite=self._finite,
+            low=_packed(self._low),
+            high=_packed(self._high),
+            n_images=self._images,
+            undecided=self._undecided,
+            answers=_spelt(self._answers),
+            truths=_spelt(self._truths),
+        )
+
+    def absorb(self, seen: WatchState) -> None:
+        """Add what another watch of the same kind saw on other images."""
+        self._finite &= seen.finite
+        if seen.low:
+            low, high = _unpacked(seen.low), _unpacked(seen.high)
+            self._low = low if self._low is None else np.minimum(self._low, low)
+            self._high = high if self._high is None else np.maximum(self._high, high)
+        self._images += seen.n_images
+        self._undecided += seen.undecided
+        self._answers.update(_read(seen.answers))
+        self._truths.update(_read(seen.truths))
+
     def found(self) -> tuple[Degeneracy, ...]:
         """All reasons that hold for the images so far, the gravest first."""
         holds = {
@@ -133,3 +159,22 @@ def _keys(rows: NDArray[np.generic]) -> list[Hashable]:
     if rows.ndim == 1:
         return list(rows.tolist())
     return [row.tobytes() for row in np.packbits(rows.astype(bool), axis=-1)]
+
+
+def _packed(scores: NDArray[np.float32] | None) -> str:
+    return "" if scores is None else base64.b64encode(scores.astype("<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(text), "<f4").astype(np.float32)
+
+
+def _spelt(counts: Counter[Hashable]) -> Counts:
+    """Class indices as decimal numbers, sets of labels as `0x` and hex digits."""
+    return tuple(
+        (f"0x{key.hex()}" if isinstance(key, bytes) else str(key), n) for key, n in counts.items()
+    )
+
+
+def _read(counts: Counts) -> dict[Hashable, int]:
+    return {bytes.fromhex(key[2:]) if key.startswith("0x") else int(key): n for key, n in counts}

@@ -14,7 +14,9 @@ __all__ = [
     "ChildLimits",
     "CompareJob",
     "Difference",
+    "FollowJob",
     "InspectJob",
+    "MergeJob",
     "Progress",
     "Verification",
     "VerifyJob",
@@ -54,8 +56,34 @@ class AuditJob(_Job):
     samples_fd: int
     plan: AuditPlan
     policy: GatePolicy | None = None
+    span: tuple[int, int] | None = None
+    """Images from and to, of the seeded order: then an `AuditPart` goes to `result_fd`."""
     single: bool = False
     """One image at a time, because a batch crashed an earlier child."""
+
+
+class MergeJob(_Job):
+    """Make one result of the parts of an audit, given in order; answers go where an audit's go."""
+
+    verb: Literal["merge"] = "merge"
+    model_fd: int
+    model_sha256: str
+    probes_fd: int
+    probes_sha256: str
+    samples_fd: int
+    plan: AuditPlan
+    policy: GatePolicy | None = None
+    part_fds: Annotated[tuple[int, ...], Field(min_length=1)]
+    part_samples_fds: tuple[int, ...]
+
+
+class FollowJob(_Job):
+    """Ask whether the first parts decide a sequential audit; a `Prefix` goes to `result_fd`."""
+
+    verb: Literal["follow"] = "follow"
+    plan: AuditPlan
+    policy: GatePolicy
+    part_fds: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
 class InspectJob(_Job):
@@ -86,7 +114,10 @@ class CompareJob(_Job):
     margin: float
 
 
-ChildJob = Annotated[AuditJob | InspectJob | VerifyJob | CompareJob, Field(discriminator="verb")]
+ChildJob = Annotated[
+    AuditJob | MergeJob | FollowJob | InspectJob | VerifyJob | CompareJob,
+    Field(discriminator="verb"),
+]
 """One order to a child."""
 
 

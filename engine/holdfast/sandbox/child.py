@@ -15,6 +15,8 @@ from holdfast.sandbox.lock import Bounds, LockLevel, SandboxUnavailableError, lo
 
 __all__: list[str] = []
 
+_OPEN_FILES = 128
+
 
 def _read_job(fd: int) -> bytes:
     with os.fdopen(fd, "rb") as file:
@@ -23,10 +25,12 @@ def _read_job(fd: int) -> bytes:
 
 def _lock(job: dict[str, Any]) -> LockLevel:
     limits = job["limits"]
+    inherited = sum(len(fds) for name, fds in job.items() if name.endswith("_fds"))
     bounds = Bounds(
         memory_bytes=limits["memory_bytes"],
         cpu_s=limits["cpu_s"],
         output_bytes=limits["output_bytes"],
+        open_files=_OPEN_FILES + inherited,
     )
     return lock(job["mode"], bounds, job["parent_pid"])
 

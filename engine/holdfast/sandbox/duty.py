@@ -1,21 +1,37 @@
-"""What the child does once it is locked: read the job, audit or inspect, write the answer."""
+"""What the child does once it is locked: read the job, measure or read, write the answer."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
 from holdfast.audit import Origin, audit
 from holdfast.audit.contrast import contrast
+from holdfast.audit.merge import PartFiles, merge_parts
+from holdfast.audit.part import Span, follow, measure_part
+from holdfast.audit.scene import scene_of
 from holdfast.audit.verify import verify
-from holdfast.probes.probe_set import content_digest, named, open_probes
+from holdfast.probes.probe_set import ProbeSet, content_digest, named, open_probes
 from holdfast.records.base import Record, canonical_json
 from holdfast.records.comparison import Comparison
-from holdfast.records.job import AuditJob, ChildJob, CompareJob, InspectJob, Progress
+from holdfast.records.job import (
+    AuditJob,
+    ChildJob,
+    CompareJob,
+    FollowJob,
+    InspectJob,
+    MergeJob,
+    Progress,
+    VerifyJob,
+)
+from holdfast.records.part import AuditPart
 from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
 from holdfast.runtimes.opening import Terms, describe_model, open_model
+from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.sandbox.lock import LockLevel
 
 __all__ = ["perform"]
@@ -32,16 +48,26 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
     tell(Progress(stage="loading", done=0, total=0).model_dump())
     if isinstance(job, AuditJob):
         answer: Record = _audit(job, level, tell)
-    elif isinstance(job, InspectJob):
-        terms = _terms(level, job.limits.threads, job.architecture)
-        answer = describe_model(_read(job.model_fd), job.model_sha256, terms)
-    elif isinstance(job, CompareJob):
-        answer = _compare(job)
+    elif isinstance(job, MergeJob):
+        answer = _merge(job, level, tell)
     else:
-        with os.fdopen(job.samples_fd, "rb") as samples:
-            answer = verify(_read(job.claim_fd), samples)
+        answer = _lesser(job, level)
     with os.fdopen(job.result_fd, "wb") as file:
         file.write(canonical_json(answer))
+
+
+def _lesser(job: FollowJob | InspectJob | VerifyJob | CompareJob, level: LockLevel) -> Record:
+    """What needs no images, and says nothing until it is done."""
+    if isinstance(job, InspectJob):
+        terms = _terms(level, job.limits.threads, job.architecture)
+        return describe_model(_read(job.model_fd), job.model_sha256, terms)
+    if isinstance(job, FollowJob):
+        parts = [AuditPart.model_validate_json(_read(fd)) for fd in job.part_fds]
+        return follow(job.plan, job.policy, parts)
+    if isinstance(job, CompareJob):
+        return _compare(job)
+    with os.fdopen(job.samples_fd, "rb") as samples:
+        return verify(_read(job.claim_fd), samples)
 
 
 def _read(fd: int) -> bytes:
@@ -60,11 +86,60 @@ def _compare(job: CompareJob) -> Comparison:
         )
 
 
-def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
+def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult | AuditPart:
+    def on_progress(progress: Progress) -> None:
+        tell(progress.model_dump())
+
+    with _opened(job, level, single=job.single) as (model, probes, origin, samples):
+        if job.span is None:
+            return audit(
+                model,
+                probes,
+                job.plan,
+                policy=job.policy,
+                origin=origin,
+                samples=samples,
+                on_progress=on_progress,
+            )
+        return measure_part(
+            scene_of(model, probes, job.plan, job.policy, lanes=origin.threads),
+            Span(*job.span),
+            origin=origin,
+            single=job.single,
+            samples=samples,
+            on_progress=on_progress,
+        )
+
+
+def _merge(job: MergeJob, level: LockLevel, tell: Tell) -> AuditResult:
+    first = AuditPart.model_validate_json(_read(job.part_fds[0]))
+    single = first.origin is not None and first.origin.single
+    with _opened(job, level, single=single) as (model, probes, origin, samples):
+        return merge_parts(
+            scene_of(model, probes, job.plan, job.policy, lanes=origin.threads),
+            _parts(first, job),
+            origin=origin,
+            samples=samples,
+            on_progress=lambda progress: tell(progress.model_dump()),
+        )
+
+
+def _parts(first: AuditPart, job: MergeJob) -> Iterator[PartFiles]:
+    """One after the other: they need not all be in memory."""
+    for place, (fd, samples_fd) in enumerate(zip(job.part_fds, job.part_samples_fds, strict=True)):
+        part = AuditPart.model_validate_json(_read(fd)) if place else first
+        with os.fdopen(samples_fd, "rb") as samples:
+            yield part, samples
+
+
+@contextmanager
+def _opened(
+    job: AuditJob | MergeJob, level: LockLevel, *, single: bool
+) -> Iterator[tuple[ModelUnderTest, ProbeSet, Origin, BinaryIO]]:
     terms = replace(
         _terms(level, 1, job.plan.architecture, job.plan.input),  # each lane is one thread
         output=job.plan.output,
-        single=job.single,
+        single=single,
     )
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
@@ -75,15 +150,7 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
             sandbox=_level(level),
             threads=job.limits.threads,
         )
-        return audit(
-            model,
-            probes,
-            job.plan,
-            policy=job.policy,
-            origin=origin,
-            samples=samples,
-            on_progress=lambda progress: tell(progress.model_dump()),
-        )
+        yield model, probes, origin, samples
 
 
 def _terms(

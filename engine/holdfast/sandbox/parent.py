@@ -7,22 +7,22 @@ files and two memory files for its answers, and reports over a pipe, one JSON li
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
-from holdfast.records.base import Record, canonical_json
+from holdfast.records.base import canonical_json
 from holdfast.records.comparison import Comparison
 from holdfast.records.job import (
     AuditJob,
     ChildLimits,
     CompareJob,
     InspectJob,
+    MergeJob,
     Progress,
     Verification,
     VerifyJob,
@@ -31,22 +31,28 @@ from holdfast.records.model import ModelCard
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
+from holdfast.sandbox.files import (
+    answer,
+    content,
+    input_file,
+    memory_file,
+    record_bytes,
+    sha256_of,
+)
 from holdfast.sandbox.process import Child
 
 __all__ = [
     "AuditOutput",
     "SandboxMode",
+    "checked_audit",
     "compare_results",
     "inspect_model",
     "run_audit",
+    "run_twice",
     "verify_result",
 ]
 
-RecordT = TypeVar("RecordT", bound=Record)
-
 SandboxMode = Literal["required", "auto", "container"]
-_MAX_RESULT_BYTES = 64 << 20
-_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -86,26 +92,26 @@ def run_audit(
     Raises:
         HoldfastError: the model or data are refused, a limit was met, `cancelled`, or `protocol`.
     """
-    with _memory_file("result") as result_fd, _memory_file("samples") as samples_fd:
-        with _input(model) as model_fd, _input(probes) as probes_fd:
+    with memory_file("result") as result_fd, memory_file("samples") as samples_fd:
+        with input_file(model) as model_fd, input_file(probes) as probes_fd:
             job = AuditJob(
                 mode=mode,
                 limits=limits,
                 parent_pid=os.getpid(),
                 model_fd=model_fd,
-                model_sha256=_sha256(model_fd),
+                model_sha256=sha256_of(model_fd),
                 result_fd=result_fd,
                 probes_fd=probes_fd,
-                probes_sha256=_sha256(probes_fd),
+                probes_sha256=sha256_of(probes_fd),
                 samples_fd=samples_fd,
                 plan=plan,
                 policy=policy,
             )
-            _run_audit(job, on_progress, cancelled)
-        return _checked(job, _record(result_fd), _content(samples_fd))
+            run_twice(job, on_progress, cancelled)
+        return checked_audit(job, record_bytes(result_fd), content(samples_fd))
 
 
-def _run_audit(
+def run_twice(
     job: AuditJob, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool]
 ) -> None:
     """Run the child; one that dies of its first batch is run once more, one image at a time.
@@ -138,18 +144,18 @@ def inspect_model(
     Raises:
         HoldfastError: the model is refused or a limit was met.
     """
-    with _memory_file("card") as result_fd, _input(model) as model_fd:
+    with memory_file("card") as result_fd, input_file(model) as model_fd:
         job = InspectJob(
             mode=mode,
             limits=limits,
             parent_pid=os.getpid(),
             model_fd=model_fd,
-            model_sha256=_sha256(model_fd),
+            model_sha256=sha256_of(model_fd),
             architecture=architecture,
             result_fd=result_fd,
         )
         Child(job, lambda _: None, lambda: False).run()
-        return _answer(ModelCard, result_fd)
+        return answer(ModelCard, result_fd)
 
 
 def verify_result(
@@ -161,9 +167,9 @@ def verify_result(
         HoldfastError: `invalid_result` or `invalid_samples`, or a limit was met.
     """
     with (
-        _memory_file("verification") as result_fd,
-        _input(result) as claim_fd,
-        _input(samples) as samples_fd,
+        memory_file("verification") as result_fd,
+        input_file(result) as claim_fd,
+        input_file(samples) as samples_fd,
     ):
         job = VerifyJob(
             mode=mode,
@@ -174,7 +180,7 @@ def verify_result(
             result_fd=result_fd,
         )
         Child(job, lambda _: None, lambda: False).run()
-        return _answer(Verification, result_fd)
+        return answer(Verification, result_fd)
 
 
 def compare_results(
@@ -198,8 +204,8 @@ def compare_results(
         HoldfastError: `invalid_result`, `invalid_samples`, `not_comparable`, or a limit was met.
     """
     with contextlib.ExitStack() as opened:
-        result_fd = opened.enter_context(_memory_file("comparison"))
-        fds = [opened.enter_context(_input(path)) for path in (*baseline, *candidate)]
+        result_fd = opened.enter_context(memory_file("comparison"))
+        fds = [opened.enter_context(input_file(path)) for path in (*baseline, *candidate)]
         job = CompareJob(
             mode=mode,
             limits=limits,
@@ -212,61 +218,10 @@ def compare_results(
             result_fd=result_fd,
         )
         Child(job, lambda _: None, lambda: False).run()
-        return _answer(Comparison, result_fd)
+        return answer(Comparison, result_fd)
 
 
-def _answer(kind: type[RecordT], fd: int) -> RecordT:
-    try:
-        return kind.model_validate_json(_record(fd))
-    except ValidationError:
-        raise HoldfastError("protocol") from None
-
-
-@contextmanager
-def _memory_file(name: str) -> Iterator[int]:
-    fd = os.memfd_create(name, os.MFD_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def _input(path: Path) -> Iterator[int]:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        raise HoldfastError("file_not_found", path=path) from None
-    try:
-        if os.fstat(fd).st_size == 0:
-            raise HoldfastError("empty_file", what=path.name)
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _sha256(fd: int) -> str:
-    state, offset = hashlib.sha256(), 0
-    while block := os.pread(fd, _BLOCK_BYTES, offset):
-        state.update(block)
-        offset += len(block)
-    return state.hexdigest()
-
-
-def _record(fd: int) -> bytes:
-    """The bytes of a record, looked at before they are read: a child may write much more."""
-    if os.fstat(fd).st_size > _MAX_RESULT_BYTES:
-        raise HoldfastError("protocol")
-    return _content(fd)
-
-
-def _content(fd: int) -> bytes:
-    with open(fd, "rb", closefd=False) as file:
-        file.seek(0)
-        return file.read()
-
-
-def _checked(job: AuditJob, result_json: bytes, samples: bytes) -> AuditOutput:
+def checked_audit(job: AuditJob | MergeJob, result_json: bytes, samples: bytes) -> AuditOutput:
     """The child ran foreign code, so its answer is checked like an upload."""
     try:
         result = AuditResult.model_validate_json(result_json)

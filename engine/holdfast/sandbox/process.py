@@ -173,6 +173,7 @@ def _start(job: ChildJob) -> subprocess.Popen[bytes]:
         os.write(job_fd, canonical_json(job))
         os.lseek(job_fd, 0, os.SEEK_SET)
         inherited = [value for name, value in job if name.endswith("_fd")]
+        inherited += [fd for name, fds in job if name.endswith("_fds") for fd in fds]
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.child", str(job_fd)],
             pass_fds=[job_fd, *inherited],

@@ -9,8 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from holdfast.records.comparison import BaselineSummary
 from holdfast.records.policy import Decision, Judgement, Level, Verdict
 from holdfast.records.result import AuditResult, Finding, FindingSeverity
+from holdfast_reports.parts.against import flips_of
 from holdfast_reports.parts.assertions import assertion_title
 from holdfast_reports.words import text, title
 
@@ -18,6 +20,7 @@ __all__ = [
     "Issue",
     "Severity",
     "Standing",
+    "findings_of",
     "fingerprints",
     "is_fault",
     "issues",
@@ -84,19 +87,26 @@ def standing(verdict: Verdict, judgement: Judgement) -> Standing:
 def is_fault(result: AuditResult, judgement: Judgement) -> bool:
     """Whether a judgement stands for a finding of severity error and asserts no limit."""
     faults = {f.id for f in result.findings if f.severity is FindingSeverity.error}
-    return judgement.min is None and judgement.max is None and judgement.id in faults
+    limits = (judgement.min, judgement.max, judgement.max_drop)
+    return all(limit is None for limit in limits) and judgement.id in faults
 
 
 def issues(result: AuditResult, verdict: Verdict | None) -> tuple[Issue, ...]:
     """Every problem once, the gravest first; remarks of severity info are none."""
-    found = [_of_finding(finding) for finding in result.findings if finding.severity in _OF_FINDING]
+    told = (*result.findings, *(verdict.baseline.findings if verdict and verdict.baseline else ()))
+    found = [_of_finding(finding) for finding in told if finding.severity in _OF_FINDING]
     for judgement in judged(verdict):
         if verdict is None or is_fault(result, judgement):  # a fault is among the findings
             continue
         how = standing(verdict, judgement)
         if how != "holds":
-            found.append(_of_judgement(judgement, _SEVERITY[how]))
+            found.append(_of_judgement(judgement, _SEVERITY[how], flips_of(verdict, judgement)))
     return tuple(sorted(found, key=lambda item: (_RANK[item.severity], item.rule, item.message)))
+
+
+def findings_of(summary: BaselineSummary) -> tuple[Issue, ...]:
+    """What the changes against a baseline mean together."""
+    return tuple(_of_finding(each) for each in summary.findings if each.severity in _OF_FINDING)
 
 
 def _of_finding(finding: Finding) -> Issue:
@@ -109,13 +119,13 @@ def _of_finding(finding: Finding) -> Issue:
     )
 
 
-def _of_judgement(judgement: Judgement, severity: Severity) -> Issue:
+def _of_judgement(judgement: Judgement, severity: Severity, flips: str) -> Issue:
     return Issue(
         rule=text(judgement.id),
         title=assertion_title(judgement.id),
         severity=severity,
         message=title(text(judgement.sentence, _SENTENCE_CUT)),
-        hint="",
+        hint=flips,
         judgement=judgement,
     )
 

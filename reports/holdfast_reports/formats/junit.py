@@ -5,6 +5,7 @@ code never disagree. What only warns is a skipped case with the reason as its me
 no warning, and a failure would turn a gate red that passed.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -12,12 +13,13 @@ from xml.etree import ElementTree as ET
 from holdfast.records.policy import Decision, Judgement, Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.formats.issues import is_fault, judged, standing, subject
+from holdfast_reports.parts.against import against, baseline_name, flips_of
 from holdfast_reports.parts.bars import limit_words
 from holdfast_reports.words import text
 
 __all__ = ["render_junit"]
 
-_CUT: Final = 600
+_CUT: Final = 1200
 
 
 def render_junit(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> str:
@@ -52,7 +54,7 @@ def render_junit(result: AuditResult, verdict: Verdict | None, *, name: str = ""
 
 
 def _case(result: AuditResult, verdict: Verdict, judgement: Judgement) -> ET.Element:
-    family, dot, _ = judgement.id.partition(".")
+    family, dot, _ = judgement.id.partition("@")[0].partition(".")
     group = "findings" if is_fault(result, judgement) else family if dot else "model"
     case = ET.Element(
         "testcase", {"classname": _xml(group), "name": _xml(judgement.id), "time": "0.000"}
@@ -60,7 +62,7 @@ def _case(result: AuditResult, verdict: Verdict, judgement: Judgement) -> ET.Ele
     how, sentence = standing(verdict, judgement), _xml(judgement.sentence)
     if how == "blocks":
         failure = ET.SubElement(case, "failure", {"message": sentence, "type": judgement.decision})
-        failure.text = sentence
+        failure.text = "\n".join(filter(None, (sentence, _xml(flips_of(verdict, judgement)))))
     elif how != "holds":
         said = "warning" if judgement.decision is Decision.failed else "undecided"
         ET.SubElement(case, "skipped", {"message": f"{said}: {sentence}"})
@@ -82,11 +84,24 @@ def _numbers(judgement: Judgement) -> str:
         "observed": number(judgement.value),
         "interval": f"[{number(judgement.low)}, {number(judgement.high)}]",
         "limit": limit_words(judgement) or "none",
+        **_change(judgement, number),
         "n_images": str(judgement.n_images),
         "level": judgement.level,
         "decision": judgement.decision,
     }
     return "\n".join(f"{key}: {value}" for key, value in lines.items())
+
+
+def _change(judgement: Judgement, number: Callable[[float | None], str]) -> dict[str, str]:
+    """The paired change; empty without a baseline."""
+    change = judgement.change
+    if change is None:
+        return {}
+    interval = f"[{number(change.low)}, {number(change.high)}]"
+    return {
+        "baseline": number(change.baseline),
+        "change": f"{number(change.difference)} {interval} on {change.n_images} images of both",
+    }
 
 
 def _properties(result: AuditResult, verdict: Verdict | None) -> ET.Element:
@@ -101,6 +116,9 @@ def _properties(result: AuditResult, verdict: Verdict | None) -> ET.Element:
     }
     if verdict:
         values["policy_digest"] = verdict.policy_digest
+    if verdict and verdict.baseline:
+        values["baseline"] = baseline_name(verdict.baseline)
+        values["baseline_model_sha256"] = verdict.baseline.model_sha256
     properties = ET.Element("properties")
     for key, value in values.items():
         ET.SubElement(properties, "property", {"name": key, "value": _xml(value)})
@@ -108,12 +126,12 @@ def _properties(result: AuditResult, verdict: Verdict | None) -> ET.Element:
 
 
 def _remarks(result: AuditResult, verdict: Verdict | None) -> str:
-    lines = [_xml(verdict.sentence)] if verdict else []
+    lines = [_xml(verdict.sentence), _xml(against(verdict))] if verdict else []
+    told = (*result.findings, *(verdict.baseline.findings if verdict and verdict.baseline else ()))
     lines += sorted(
-        _xml(f"{found.severity} {found.id}: {found.sentence} {found.hint}")
-        for found in result.findings
+        _xml(f"{found.severity} {found.id}: {found.sentence} {found.hint}") for found in told
     )
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))
 
 
 def _timestamp(started_at: str) -> str:

@@ -1,11 +1,14 @@
 """A summary in GitHub's Markdown, short enough for a pull request or the page of a run."""
 
-import re
 from typing import Final
 
+from holdfast.records.comparison import FamilyLoss
 from holdfast.records.policy import Decision, Judgement, Level, Verdict
 from holdfast.records.result import AuditResult, Example
-from holdfast_reports.formats.issues import Issue, issues, judged, subject
+from holdfast_reports.formats.issues import Issue, findings_of, issues, judged, subject
+from holdfast_reports.markup import code as _code
+from holdfast_reports.markup import plain as _plain
+from holdfast_reports.parts.against import baseline_name
 from holdfast_reports.parts.banner import STATUS, WORD, banner
 from holdfast_reports.parts.bars import limit_words
 from holdfast_reports.parts.examples import examples
@@ -27,11 +30,8 @@ _HEADLINES: Final = ("consistency", "worst_case", "drift", "accuracy_drop")
 _MOST_ISSUES: Final = 10
 _MOST_IMAGES: Final = 6
 _CUT: Final = 300
+_BASELINE_CUT: Final = 600
 _ORDER: Final = [Decision.failed, Decision.inconclusive, Decision.passed]
-# Every other ASCII sign can mean something in Markdown or HTML; `www.` makes a link of a text.
-_MARKUP: Final = re.compile(
-    r"[^a-zA-Z0-9 .,;:_/()%+=\x80-\U0010ffff-]|:(?! )|\b_|_\b|(?<=www)\.", re.IGNORECASE
-)
 
 
 def render_markdown(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> str:
@@ -49,6 +49,7 @@ def render_markdown(result: AuditResult, verdict: Verdict | None, *, name: str =
         # No line begins with foreign text, so none can begin a list or a heading.
         f"{_code(called)}: {_plain(f'{top.sentence} {top.alert or top.weakest}'.rstrip())}",
         _assertions(verdict) if verdict else _measurements(reading),
+        _baseline(verdict),
         _issues(result),
         _images(result),
         _repeat(result),
@@ -95,6 +96,33 @@ def _measurements(reading: Reading) -> str:
             said = seen or _plain(title(text(found.sentence, _CUT)))
             lines.append(f"| {_code(text(found.id))} | {said} | {found.n_images:,} |")
     return "\n".join(lines)
+
+
+def _baseline(verdict: Verdict | None) -> str:
+    """Every family against the baseline; what regressed stands in bold, with its images."""
+    if verdict is None or verdict.baseline is None:
+        return ""
+    summary = verdict.baseline
+    lines = [
+        f"### Against {_code(baseline_name(summary))}",
+        "",
+        _plain(text(summary.sentence, _BASELINE_CUT)),
+    ]
+    if not summary.same_model and summary.families:
+        head = "| family | consistency before and now | change [interval] | flip now, held before |"
+        lines += ["", head, "|---|---|---|---|", *map(_loss, summary.families)]
+    lines += [""] if summary.findings else []
+    lines += [_issue(issue) for issue in findings_of(summary)]
+    return "\n".join(lines)
+
+
+def _loss(loss: FamilyLoss) -> str:
+    name = f"**{loss.family}** regressed" if loss.regressed else loss.family
+    shown = [_code(text(image)) for image in loss.flipped[:_MOST_IMAGES]]
+    more = loss.n_flipped - len(shown)
+    shown += [f"and {more:,} more"] if more > 0 else []
+    change = f"{loss.difference:+.3f} [{loss.low:+.3f}, {loss.high:+.3f}]"
+    return f"| {name} | {loss.baseline:.3f}, {loss.candidate:.3f} | {change} | {', '.join(shown)} |"
 
 
 def _issues(result: AuditResult) -> str:
@@ -152,13 +180,3 @@ def _origin(result: AuditResult) -> str:
         f"model {_code(origin.model_sha256)}, plan {_code(origin.plan_digest)}, "
         f"Holdfast {_code(text(origin.engine_version))}"
     )
-
-
-def _plain(words: str) -> str:
-    """Text that is only text: what could be markup, a row's end or a mention is an entity."""
-    return _MARKUP.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), words)
-
-
-def _code(words: str) -> str:
-    """A name: nothing in it is a link, an address or a mention to any reader."""
-    return f"<code>{_plain(words)}</code>"

@@ -12,11 +12,13 @@ from holdfast.catalogue import find
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
 from holdfast_reports.formats.issues import Issue, fingerprints, issues, judged, subject
+from holdfast_reports.parts.against import baseline_name
 from holdfast_reports.parts.assertions import assertion_title
 from holdfast_reports.words import text
 
 __all__ = ["SCHEMA_URI", "render_sarif"]
 
+_CUT: Final = 600
 SCHEMA_URI: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -52,7 +54,7 @@ def render_sarif(
         "columnKind": "utf16CodeUnits",
         "invocations": [{"executionSuccessful": True, **_started(origin.started_at)}],
         "results": [
-            _result(issue, places[issue.rule], file, fingerprint)
+            _result(issue, places[issue.rule], file, fingerprint) | _baseline_state(issue, verdict)
             for issue, fingerprint in zip(found, prints, strict=True)
         ],
         "properties": {
@@ -60,6 +62,7 @@ def render_sarif(
             "modelSha256": origin.model_sha256,
             "planDigest": origin.plan_digest,
             "decision": verdict.decision if verdict else "none",
+            **_baseline(verdict),
         },
     }
     log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
@@ -82,7 +85,7 @@ def _rule(rule: str, hint: str) -> dict[str, Any]:
     else:
         full = f"{entry.question} {entry.method}"
         guide = f"{entry.read} {entry.better.capitalize()} is better. Source: {entry.source}."
-        tags = ["robustness", rule.partition(".")[0]]
+        tags = ["robustness", entry.id.partition(".")[0]]
     return {
         "id": rule,
         "shortDescription": {"text": _unlinked(words)},
@@ -111,8 +114,44 @@ def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, 
     }
     if issue.judgement:
         fields = {"decision", "level", "value", "low", "high", "min", "max", "n_images"}
+        fields |= {"max_drop", "change", "ignored_until", "images_to_decide"}
         made["properties"] = issue.judgement.model_dump(mode="json", include=fields)
     return made
+
+
+def _baseline_state(issue: Issue, verdict: Verdict | None) -> dict[str, str]:
+    """Whether the baseline had the problem, too (SARIF 2.1.0, 3.27.24); empty when nobody knows.
+
+    A loss is new by its nature; a limit that the baseline's value already broke is unchanged.
+    """
+    if verdict is None or verdict.baseline is None:
+        return {}
+    if verdict.baseline.same_model:
+        return {"baselineState": "unchanged"}
+    judgement = issue.judgement
+    if judgement is None or judgement.change is None:
+        return {}
+    seen, least, most = judgement.change.baseline, judgement.min, judgement.max
+    broken = (least is not None and seen < least) or (most is not None and seen > most)
+    return {"baselineState": "unchanged" if broken else "new"}
+
+
+def _baseline(verdict: Verdict | None) -> dict[str, Any]:
+    """What the whole run was compared with, and which families regressed."""
+    if verdict is None or verdict.baseline is None:
+        return {}
+    summary = verdict.baseline
+    lost = [row.model_dump(mode="json") for row in summary.families if row.regressed]
+    return {
+        "baseline": {
+            "name": baseline_name(summary),
+            "modelSha256": summary.model_sha256,
+            "summary": text(summary.sentence, _CUT),
+            "regressed": [
+                row | {"flipped": [text(name) for name in row["flipped"]]} for row in lost
+            ],
+        }
+    }
 
 
 def _unlinked(words: str) -> str:

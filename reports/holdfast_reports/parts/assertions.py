@@ -10,7 +10,7 @@ from holdfast_reports.parts.evidence import evidence_of
 from holdfast_reports.parts.measures import interval_words, value_words
 from holdfast_reports.parts.reading import Numbers, Reading
 from holdfast_reports.shapes import AssertionView
-from holdfast_reports.words import text, title
+from holdfast_reports.words import text, title, whose
 
 __all__ = ["assertion_title", "assertions"]
 
@@ -32,8 +32,9 @@ def assertion_title(measurement_id: str) -> str:
     entry = find(measurement_id)
     if entry is None:
         return text(measurement_id).replace("_", " ").capitalize()
-    family, dot, _ = measurement_id.partition(".")
-    return f"{entry.title}, {family}" if dot else entry.title
+    family, dot, _ = entry.id.partition(".")
+    whole = f"{entry.title}, {family}" if dot else entry.title
+    return whole + whose(measurement_id)
 
 
 def _assertion(reading: Reading, judgement: Judgement) -> AssertionView:

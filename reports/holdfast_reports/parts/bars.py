@@ -25,8 +25,12 @@ def bar(numbers: Numbers, judgement: Judgement | None) -> Bar:
 
 
 def limit_words(judgement: Judgement) -> str:
-    """`at least 0.9`, `at most 0.05`, or both."""
-    parts = [("at least", judgement.min), ("at most", judgement.max)]
+    """`at least 0.9`, `at most 0.05`, `lost at most 0.02`, or several of them."""
+    parts = [
+        ("at least", judgement.min),
+        ("at most", judgement.max),
+        ("lost at most", judgement.max_drop),
+    ]
     return ", ".join(f"{word} {number(limit)}" for word, limit in parts if limit is not None)
 
 

@@ -25,6 +25,7 @@ from holdfast_reports.words import (
     share,
     text,
     title,
+    whose,
     zoom,
 )
 
@@ -70,7 +71,7 @@ def _limits(reading: Reading, family: Family) -> tuple[HeadlineLimit, ...]:
 
 def _measure(measurement_id: str) -> str:
     entry = find(measurement_id)
-    return entry.title if entry else text(measurement_id)
+    return entry.title + whose(measurement_id) if entry else text(measurement_id)
 
 
 def scope(cells: tuple[Cell, ...]) -> str:

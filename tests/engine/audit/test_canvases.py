@@ -48,7 +48,7 @@ def reader(tmp_path: Path) -> Iterator[Watched]:
 @pytest.mark.parametrize("size", [1, 7, 40, 64])
 def test_blocks_hold_every_usable_probe_once_and_in_order(reader: Watched, size: int) -> None:
     seen, places = [], []
-    for place, block in reader.blocks(size):
+    for _, place, block in reader.blocks(size):
         assert len(block) <= size
         seen += [probe.index for probe in block]
         places.append(place)
