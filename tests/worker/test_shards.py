@@ -41,7 +41,9 @@ class Site:
     open: contextlib.ExitStack
 
     def start(self, name: str) -> Worker:
-        return self.open.enter_context(working(self.place.data, name, self.env))
+        worker = self.open.enter_context(working(self.place.data, name, self.env))
+        self.open.callback(worker.kill_group)  # an orderly end of each would take seconds
+        return worker
 
 
 @contextlib.contextmanager
