@@ -105,7 +105,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "zip_method",
     ),
     429: ("queue_full",),
-    500: ("internal", "missing_extra", "protocol"),
+    500: ("internal", "missing_extra", "parts_differ", "protocol"),
     502: ("unreachable",),
     503: ("database_unavailable", "sandbox_unavailable", "worker_lost"),
     504: ("wait_timeout",),
