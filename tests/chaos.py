@@ -9,14 +9,13 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
 import httpx
 import numpy as np
@@ -36,7 +35,8 @@ from holdfast_db.assets import NewModel, NewProbeSet, add_model, add_probe_set
 from holdfast_db.session import Database
 from holdfast_db.store import FileStore
 from holdfast_db.tables import AuditRow, ResultRow, ShardRow
-from programs import as_user, free_loopback_port
+from mortals import Program
+from programs import free_loopback_port
 from servers import (
     POSTGRES_USER,
     folder_of,
@@ -44,13 +44,14 @@ from servers import (
     postgres_command,
     redis_command,
 )
-from workers import children_of, is_alive, timeless
+from workers import timeless
 
 __all__ = ["Report", "storm"]
 
 _SIZE = 16
 _OPEN = 24
 _TICK_S = 0.1
+_PATIENCE_S = 20.0
 _HURRY = {
     "HOLDFAST_LEASE_S": "4",
     "HOLDFAST_RECONCILE_S": "0.5",
@@ -76,66 +77,6 @@ class Report:
     wrong: list[str] = field(default_factory=list)
 
 
-@final
-class Program:
-    """A process that is killed and started again, always with the same command."""
-
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        env: Mapping[str, str],
-        log: Path,
-        *,
-        user: str | None = None,
-    ) -> None:
-        """Keep what `start` needs."""
-        self.name = name
-        self._command = [*as_user(user), *command]
-        self._env = {**os.environ, **env}
-        self._log = log
-        self.process: subprocess.Popen[bytes] | None = None
-        self.due = 0.0
-
-    def start(self) -> None:
-        """Start it; it may take its time."""
-        with self._log.open("ab") as out:
-            self.process = subprocess.Popen(
-                self._command,
-                env=self._env,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-
-    def kill(self) -> None:
-        """SIGKILL to it and all below it: children of PostgreSQL have sessions of their own."""
-        if self.process is None:
-            return
-        for pid in (self.process.pid, *children_of(self.process.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-
-    def is_up(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    def pool(self) -> list[int]:
-        """The processes of a worker's pool."""
-        if self.process is None:
-            return []
-        return [pid for pid in children_of(self.process.pid) if _is_pool(pid)]
-
-
-def _is_pool(pid: int) -> bool:
-    try:
-        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() and is_alive(pid)
-    except OSError:
-        return False
-
-
 @dataclass(frozen=True)
 class Errand:
     """One kind of audit: the body that asks for it, and the result it has in peace."""
@@ -159,18 +100,24 @@ class Storm:
     asked: dict[str, Errand] = field(default_factory=dict)
 
     def rage(self, errands: Sequence[Errand], *, every_s: float, limit_s: float) -> None:
-        """Ask for everything, kill at random, until all is done or the time is over."""
+        """Ask for everything, kill at random, until all is done or the time is over.
+
+        Between two kills a shard gets done, unless that takes very long: on a machine on which
+        workers start slowly nothing would ever come out.
+        """
         began = time.monotonic()
-        strike = began + self.random.expovariate(1 / every_s)
+        strike, known = began + self.random.expovariate(1 / every_s), 0
         waiting = list(enumerate(errands))[::-1]
         while time.monotonic() - began < limit_s:
-            if waiting and self._open() < _OPEN and self._ask(*waiting[-1]):
+            n_open, n_done = self._count()
+            if waiting and n_open < _OPEN and self._ask(*waiting[-1]):
                 waiting.pop()
-            if time.monotonic() > strike:
+            now = time.monotonic()
+            if now > strike + _PATIENCE_S or (now > strike and n_done > known):
                 self._strike()
-                strike = time.monotonic() + self.random.expovariate(1 / every_s)
+                strike, known = now + self.random.expovariate(1 / every_s), n_done
             self._raise_the_dead()
-            if not waiting and self._open() == 0:
+            if not waiting and n_open == 0:
                 break
             time.sleep(_TICK_S)
         self.report.seconds = time.monotonic() - began
@@ -194,14 +141,14 @@ class Storm:
             found = select(func.count()).select_from(AuditRow).where(AuditRow.commit == tag)
             return bool(session.execute(found).scalar_one())
 
-    def _open(self) -> int:
-        """Audits that are not over; as many as may be, while nobody can tell."""
+    def _count(self) -> tuple[int, int]:
+        """Open audits and shards that are done; while nobody can tell, many and none."""
         with contextlib.suppress(SQLAlchemyError), self.db.reading() as session:
             is_open = AuditRow.state.in_(("queued", "running"))
-            return session.execute(
-                select(func.count()).select_from(AuditRow).where(is_open)
-            ).scalar_one()
-        return _OPEN
+            audits = select(func.count()).select_from(AuditRow).where(is_open)
+            done = select(func.count()).select_from(ShardRow).where(ShardRow.state == "done")
+            return session.scalar(audits) or 0, session.scalar(done) or 0
+        return _OPEN, 0
 
     def _strike(self) -> None:
         names = [name for name, program in self.programs.items() if program.is_up()]
@@ -278,7 +225,7 @@ def storm(
     """Run one storm.
 
     Args:
-        audits: how many are asked for; two in five are cut into parts, half of those sequential.
+        audits: how many are asked for; one in four is cut into parts, half of those sequential.
         seed: of what is killed when. What the kills meet depends on the machine.
         backend: `sqlite` (with the filesystem broker) or `postgres` (with Redis).
         every_s: mean seconds between two kills.
@@ -290,7 +237,7 @@ def storm(
         for program in storming.programs.values():
             if not program.is_up():
                 program.start()
-        kinds = ("parts", "soon", "whole", "whole", "whole")
+        kinds = ("parts", "soon", *("whole",) * 6)
         wanted = [errands[kinds[number % len(kinds)]] for number in range(audits)]
         storming.rage(wanted, every_s=every_s, limit_s=limit_s)
         _until(storming, "the database", lambda: bool(storming.db.ping()))
