@@ -1,5 +1,6 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -18,8 +19,10 @@ from holdfast_api.views import AuditView
 from holdfast_db import jobs
 from holdfast_db.projects import count_queued_of, ensure_project, get_project
 from holdfast_db.queries import count_queued, get_model, get_probe_set
+from holdfast_db.removal import ask_for_removal, remove_audit
+from holdfast_db.tables import ModelRow
 
-__all__ = ["cancel", "retry", "submit"]
+__all__ = ["cancel", "remove", "retry", "submit"]
 
 _RETRY_S: Final = 30
 _log = structlog.get_logger(__name__)
@@ -46,7 +49,10 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
         priority=body.priority,
     )
     with parts.db.transaction() as session:
-        _check_parts(session, new)
+        model = _check_parts(session, new)
+        if plan.architecture is None and model.architecture is not None:
+            named = plan.model_copy(update={"architecture": model.architecture})
+            new = replace(new, plan=named.model_dump_json())
         ensure_project(session, project)
         _check_queue(session, parts, project)
         audit_id = jobs.submit(session, new)
@@ -69,6 +75,22 @@ def cancel(parts: Parts, audit_id: str) -> AuditView:
         return one_audit(session, audit_id)
 
 
+def remove(parts: Parts, audit_id: str) -> AuditView | None:
+    """Remove an audit; while a worker still has it, its view: it goes with the next clean-up.
+
+    Raises:
+        HoldfastError: `not_found`.
+    """
+    with parts.db.transaction() as session:
+        row = audit_row(session, audit_id)
+        jobs.request_cancel(session, row.id)
+        if remove_audit(session, row.id):
+            return None
+        ask_for_removal(session, row.id)
+        session.expire_all()
+        return one_audit(session, audit_id)
+
+
 def retry(parts: Parts, audit_id: str) -> AuditView:
     """Queue a failed or cancelled audit again.
 
@@ -78,7 +100,7 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
         _check_queue(session, parts, row.project)
-        if not jobs.retry(session, row.id):
+        if row.remove_requested or not jobs.retry(session, row.id):
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
         view = one_audit(session, audit_id)
@@ -86,13 +108,14 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     return view
 
 
-def _check_parts(session: Session, new: jobs.NewAudit) -> None:
+def _check_parts(session: Session, new: jobs.NewAudit) -> ModelRow:
     """An audit uses what is in its own project, or its readers would see another's names."""
     model, probe_set = get_model(session, new.model_id), get_probe_set(session, new.probe_set_id)
     if model is None or model.project != new.project:
         raise HoldfastError("not_found", what=f"model in project {new.project}")
     if probe_set is None or probe_set.project != new.project:
         raise HoldfastError("not_found", what=f"probe set in project {new.project}")
+    return model
 
 
 def _check_queue(session: Session, parts: Parts, slug: str) -> None:

@@ -13,6 +13,7 @@ from holdfast_api import (
     projects,
     reference,
     tokens,
+    tus,
     uploads,
 )
 
@@ -20,6 +21,7 @@ __all__ = ["API_ROUTERS", "PAGE_ROUTERS"]
 
 API_ROUTERS: Final = (
     uploads.router,
+    tus.router,
     assets.router,
     audits.router,
     events.router,
