@@ -22,7 +22,7 @@ from holdfast_api.sink import check_room, pour
 from holdfast_api.views import UploadView
 from holdfast_db.partials import Appender
 
-__all__ = ["CHECKSUMS", "Checksum", "append", "held", "read_checksum"]
+__all__ = ["CHECKSUMS", "Checksum", "append", "held", "here", "read_checksum"]
 
 CHECKSUMS: Final = ("sha1", "sha256")
 """What `Upload-Checksum` may be; tus demands SHA-1."""
@@ -83,9 +83,15 @@ def held(parts: Parts, upload_id: str) -> UploadView:
     is_over = upload.state == "open" and upload.expires_at < datetime.now(UTC)
     if upload.state == "failed" or is_over:
         raise HoldfastError("upload_gone", id=upload.id)
-    if upload.state == "open":
-        upload.offset = min(upload.offset, parts.partials.size(upload.id))
-    return upload
+    return here(parts, upload)
+
+
+def here(parts: Parts, upload: UploadView) -> UploadView:
+    """An upload with no more bytes than lie here: another process, or none, may have the rest."""
+    if upload.state != "open":
+        return upload
+    offset = min(upload.offset, parts.partials.size(upload.id))
+    return upload.model_copy(update={"offset": offset})
 
 
 async def append(

@@ -15,6 +15,7 @@ from holdfast_api.parts import PartsDep
 from holdfast_api.problems import declare
 from holdfast_api.repeating import RepeatableRoute
 from holdfast_api.requests import UploadRequest
+from holdfast_api.resuming import here
 from holdfast_api.sink import check_room, receive
 from holdfast_api.views import BlobView, UploadView
 
@@ -88,7 +89,7 @@ async def put_upload(
 @router.get("/uploads/{upload_id}", responses=declare("not_found"))
 def get_upload(upload_id: str, parts: PartsDep) -> UploadView:
     """How far an upload is, and why it failed."""
-    return storing.show(parts, upload_id)
+    return here(parts, storing.show(parts, upload_id))
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=declare("not_found"))

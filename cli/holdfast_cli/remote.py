@@ -37,9 +37,9 @@ _OPEN: Final = ("queued", "running")
 @final
 @dataclass(frozen=True)
 class Place:
-    """Where on a service an audit belongs."""
+    """Where on a service an audit belongs; without a project, where the token does."""
 
-    project: str = "default"
+    project: str | None = None
     branch: str | None = None
     commit: str | None = None
 
@@ -54,7 +54,9 @@ def submit(client: Client, order: Order, place: Place, report: Report) -> dict[s
     model = _bring(client, "model", order.model, order.model.name, report)
     with packed(order.data) as probes:
         probe_set = _bring(client, "probes", probes, order.data.name, report)
-    project = {"project": place.project}
+    project = {} if place.project is None else {"project": place.project}
+    if order.plan.architecture is not None:
+        model["architecture"] = order.plan.architecture
     return client.post(
         "/v1/audits",
         {

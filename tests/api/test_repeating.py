@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import select
 
 from apiworld import NewWorld, World
-from holdfast_db import idempotency
 from holdfast_db.tables import AuditRow, IdempotencyRow, UploadRow
 from holdfast_db.tokens import NewToken, add_token
 
@@ -84,19 +83,6 @@ def test_keys_of_two_tokens_are_apart(new_world: NewWorld) -> None:
         for secret in secrets
     }
     assert len(urls) == 2
-
-
-def test_while_the_first_is_being_answered_the_second_is_told_so(world: World) -> None:
-    with world.parts.whole_db.transaction() as session:
-        session.add(IdempotencyRow(key="k", request_sha256="0" * 64))
-    answer = world.client.post("/v1/uploads", json=_BODY, headers=_key("k"))
-    assert answer.json()["code"] == "idempotency_key_reused"
-    with world.parts.whole_db.transaction() as session:
-        begun = idempotency.begin(session, "", "busy", "1" * 64)
-    assert isinstance(begun, str)
-    with world.parts.whole_db.reading() as session:
-        row = session.get_one(IdempotencyRow, begun)
-    assert row.status is None
 
 
 def test_many_at_once_are_one(world: World) -> None:
