@@ -21,7 +21,10 @@ __all__ = ["Guard", "is_local_path"]
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = frozenset(
-    {"/healthz", "/readyz", "/login", "/v1/version", "/openapi.json", "/docs", "/problems"}
+    {
+        *("/healthz", "/readyz", "/metrics", "/login", "/v1/version"),
+        *("/openapi.json", "/docs", "/problems"),
+    }
 )
 _OPEN_BELOW: Final = ("/static/", "/problems/")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

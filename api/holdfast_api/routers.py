@@ -8,6 +8,7 @@ from holdfast_api import (
     events,
     health,
     login,
+    metrics,
     outcomes,
     pages,
     reference,
@@ -23,5 +24,6 @@ API_ROUTERS: Final = (
     events.router,
     outcomes.router,
     health.router,
+    metrics.router,
 )
 PAGE_ROUTERS: Final = (pages.router, login.router, reference.router)

@@ -14,7 +14,9 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 class ApiSettings(BaseSettings):
     """What the API alone needs to know; storage and broker have their own settings."""
 
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", extra="ignore", use_attribute_docstrings=True
+    )
 
     token: SecretStr = SecretStr("")
     """The shared token. Without one only loopback names are served."""

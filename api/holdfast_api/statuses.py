@@ -105,9 +105,9 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "zip_method",
     ),
     429: ("queue_full",),
-    500: ("internal", "missing_extra", "protocol"),
+    500: ("internal", "missing_extra", "protocol", "storage_damaged"),
     502: ("unreachable",),
-    503: ("database_unavailable", "sandbox_unavailable", "worker_lost"),
+    503: ("database_unavailable", "sandbox_unavailable", "storage_unavailable", "worker_lost"),
     504: ("wait_timeout",),
     507: ("storage_full",),
 }

@@ -25,9 +25,9 @@ from holdfast_cli import bound
 from holdfast_cli.keeper import Keeper
 from holdfast_cli.ports import check_bind, listen
 from holdfast_db.jobs import expire_leases
+from holdfast_db.logs import LogSettings, set_up_logs
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
-from holdfast_worker.logs import set_up_logs
 
 __all__ = ["serve_until_stopped"]
 
@@ -51,7 +51,7 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
         os.environ["HOLDFAST_DATA"] = str(data.resolve())
         os.environ["HOLDFAST_HOST"] = host
         os.environ["HOLDFAST_PORT"] = str(address.getsockname()[1])
-        set_up_logs(os.environ.get("HOLDFAST_LOG_LEVEL", "WARNING"))
+        set_up_logs(otherwise="warning")
         database = Database(StorageSettings().database_url)
         with contextlib.closing(database):
             _prepare(database, data)
@@ -93,7 +93,7 @@ def _prepare(database: Database, data: Path) -> None:
 def _worker() -> Keeper:
     shutdown = os.environ.get("HOLDFAST_SOFT_SHUTDOWN_S", _SOFT_SHUTDOWN_S)
     environment = {**os.environ, "HOLDFAST_SOFT_SHUTDOWN_S": shutdown}
-    level = os.environ.get("HOLDFAST_LOG_LEVEL", "warning").lower()
+    level = LogSettings().log_level or "warning"
     arguments = ("--queue", "cpu", "--concurrency", "1", "--loglevel", level)
     return Keeper(bound.command("holdfast_worker", *arguments), environment, _WORKER_STOP_S)
 

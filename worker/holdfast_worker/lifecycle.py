@@ -9,8 +9,8 @@ import structlog
 from celery import signals
 
 from holdfast.sandbox.selftest import SelfTest, selftest
+from holdfast_db.logs import set_up_logs
 from holdfast_worker.broker import prepare_broker
-from holdfast_worker.logs import set_up_logs
 from holdfast_worker.orphans import die_with_main, remember_main
 from holdfast_worker.parts import parts
 from holdfast_worker.presence import Presence
@@ -34,8 +34,9 @@ def connect() -> None:
         signal.connect(act, weak=False)
 
 
-def _logs(loglevel: int | None = None, **_: object) -> None:
-    set_up_logs(loglevel or "INFO")
+def _logs(**_: object) -> None:
+    """In place of Celery's own way."""
+    set_up_logs()
 
 
 def _start(**_: object) -> None:
