@@ -65,6 +65,8 @@ def set_up_logs(otherwise: str = "info") -> None:
     # Each request to the service is a line of our own, and each of ours to others none of theirs.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It tells its dialect whenever a probe asks whether the tables are those of this release.
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

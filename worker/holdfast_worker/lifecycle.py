@@ -1,6 +1,7 @@
 """What happens when a worker starts and stops, hung on Celery's signals."""
 
 import atexit
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -29,6 +30,7 @@ def connect() -> None:
         (signals.setup_logging, _logs),
         (signals.worker_init, _start),
         (signals.worker_ready, _ready),
+        (signals.worker_before_create_process, _before_process),
         (signals.worker_process_init, _start_process),
     ):
         signal.connect(act, weak=False)
@@ -69,6 +71,11 @@ def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
     presence.start(settings.presence_s)
     # Celery's own signal of the end is not sent when SIGTERM ends a worker.
     atexit.register(presence.stop)
+
+
+def _before_process(**_: object) -> None:
+    """Billiard would make its new process log in a format of its own, before ours is set up."""
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
 def _start_process(**_: object) -> None:

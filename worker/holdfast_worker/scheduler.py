@@ -51,6 +51,7 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. What goes wrong ends a round, never the loop."""
+        _log.info("the scheduler starts", every_s=self._settings.reconcile_s)
         while not stop.is_set():
             try:
                 self.round()
