@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from holdfast_api.rendering import VERSION
 from holdfast_db.blobs import BlobStore
-from holdfast_db.counts import Counts, read_counts
+from holdfast_db.counts import Counts, Ended, read_counts
 from holdfast_db.session import Database
 
 __all__ = ["ServiceCollector", "new_registry", "router"]
@@ -93,10 +93,19 @@ def _ended(counts: Counts) -> Iterator[Metric]:
     yield _gauge(
         "audits_ended_last_hour", "Audits that came to an end.", ("state",), number.items()
     )
-    took = sorted(each.took_s for each in counts.ended if each.state == "done")
-    seconds = {(str(q),): took[min(len(took) - 1, int(q * len(took)))] for q in _QUANTILES if took}
     about = "Time from first claim to end of the audits done in the last hour."
-    yield _gauge("audit_seconds", about, ("quantile",), seconds.items())
+    audits = [((q,), seconds) for (_, q), seconds in _quantiles(counts.ended, "")]
+    yield _gauge("audit_seconds", about, ("quantile",), audits)
+    about = "Time from claim to end of the shards done in the last hour."
+    by_queue = [each for queue in _QUEUES for each in _quantiles(counts.ended_shards, queue)]
+    yield _gauge("shard_seconds", about, ("queue", "quantile"), by_queue)
+
+
+def _quantiles(ended: tuple[Ended, ...], queue: str) -> list[tuple[tuple[str, str], float]]:
+    """Nearest ranks; nothing when nothing ended."""
+    took = sorted(each.took_s for each in ended if (each.state, each.queue) == ("done", queue))
+    ranks = {q: min(len(took) - 1, int(q * len(took))) for q in _QUANTILES if took}
+    return [((queue, str(q)), took[rank]) for q, rank in ranks.items()]
 
 
 def _processes(counts: Counts, fresh_s: float) -> Iterator[Metric]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
@@ -26,10 +26,14 @@ class WorkerAge:
 
 @dataclass(frozen=True)
 class Ended:
-    """An audit that came to an end within the last hour; `took_s` from its first claim."""
+    """An audit or shard that came to an end within the last hour; `took_s` from its claim.
+
+    `queue` is empty for an audit, whose shards may come from several.
+    """
 
     state: str
     took_s: float
+    queue: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Counts:
         audits: how many there are, by state.
         oldest_queued_s: how long the oldest waiting shard of a queue has been waiting.
         ended: audits of the last hour, at most the newest 10,000.
+        ended_shards: shards of the last hour, at most the newest 10,000.
         workers: all that were heard of and not forgotten.
         scheduler_until_s: how long the scheduler's lease still lasts; None without any.
         blobs: how many files are stored.
@@ -51,6 +56,7 @@ class Counts:
     audits: dict[str, int]
     oldest_queued_s: dict[str, float]
     ended: tuple[Ended, ...]
+    ended_shards: tuple[Ended, ...]
     workers: tuple[WorkerAge, ...]
     scheduler_until_s: float | None
     blobs: int
@@ -68,7 +74,8 @@ def read_counts(session: Session) -> Counts:
         shards=_shards(session),
         audits=_audits(session),
         oldest_queued_s=_oldest_queued(session, now),
-        ended=_ended(session, now),
+        ended=_ended(session, AuditRow, now),
+        ended_shards=_ended(session, ShardRow, now),
         workers=_workers(session, now),
         scheduler_until_s=_scheduler_until(session, now),
         blobs=n_blobs,
@@ -93,13 +100,14 @@ def _oldest_queued(session: Session, now: datetime) -> dict[str, float]:
     return {queue: _seconds(since, now) for queue, since in rows}
 
 
-def _ended(session: Session, now: datetime) -> tuple[Ended, ...]:
-    recent = (AuditRow.finished_at > now - timedelta(seconds=_RECENT_S),)
-    query = select(AuditRow.state, AuditRow.started_at, AuditRow.finished_at).where(*recent)
-    rows = session.execute(query.order_by(AuditRow.finished_at.desc()).limit(_MAX_ENDED))
+def _ended(session: Session, table: type[AuditRow | ShardRow], now: datetime) -> tuple[Ended, ...]:
+    queue = ShardRow.queue if table is ShardRow else literal("")
+    recent = table.finished_at > now - timedelta(seconds=_RECENT_S)
+    query = select(table.state, table.started_at, table.finished_at, queue)
+    rows = session.execute(query.where(recent).order_by(table.finished_at.desc()).limit(_MAX_ENDED))
     return tuple(
-        Ended(state, _seconds(started_at, finished_at))
-        for state, started_at, finished_at in rows
+        Ended(state, _seconds(started_at, finished_at), where)
+        for state, started_at, finished_at, where in rows
         if started_at is not None and finished_at is not None
     )
 

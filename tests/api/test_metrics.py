@@ -1,12 +1,15 @@
 """What Prometheus gets: the database's numbers, and the time of requests by route."""
 
 import shutil
+from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from apiworld import NewWorld, World
 from holdfast_api.rendering import VERSION
+from holdfast_db.clock import db_now
 from holdfast_db.presence import hold_lease, say_alive
+from holdfast_db.tables import ShardRow
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -44,6 +47,9 @@ def test_jobs_and_workers_are_read_from_the_database(world: World) -> None:
     world.done()
     world.audit()
     with world.parts.db.transaction() as session:
+        now = db_now(session)
+        done = session.query(ShardRow).filter_by(state="done").one()
+        done.started_at, done.finished_at = now - timedelta(seconds=42), now
         say_alive(session, "cpu@here", "0" * 36, ["cpu"], {})
         hold_lease(session, "scheduler", "me", 60)
     seen = _scraped(world)
@@ -61,6 +67,8 @@ def test_jobs_and_workers_are_read_from_the_database(world: World) -> None:
     assert median is not None
     assert 0 <= silent < 30
     assert 0 <= median < 30
+    assert _value(seen, "shard_seconds", queue="cpu", quantile="0.99") == 42
+    assert _value(seen, "shard_seconds", queue="gpu", quantile="0.99") is None
 
 
 def test_requests_are_counted_by_route_never_by_path(world: World) -> None:

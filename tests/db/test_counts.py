@@ -23,6 +23,7 @@ def _change(session: Session, audit_id: str, state: str, ages_s: dict[str, float
     (shard,) = session.query(ShardRow).filter_by(audit_id=row.id)
     shard.state = state
     shard.created_at = row.created_at
+    shard.started_at, shard.finished_at = row.started_at, row.finished_at
     shard.lease_token = new_id() if state == "running" else None
 
 
@@ -72,6 +73,7 @@ def test_everything_is_counted_by_what_it_is(db: Database, submit: Submit) -> No
     assert counts.audits == {"queued": 3, "running": 1, "done": 2, "failed": 1, "cancelled": 1}
     assert counts.oldest_queued_s == pytest.approx({"cpu": 300, "gpu": 7}, abs=3)
     assert counts.ended == (Ended("done", 100.0), Ended("failed", 10.0))
+    assert counts.ended_shards == (Ended("done", 100.0, "cpu"), Ended("failed", 10.0, "cpu"))
     assert [worker.hostname for worker in counts.workers] == ["new", "old"]
     assert [worker.silent_s for worker in counts.workers] == pytest.approx([1, 500], abs=3)
     assert counts.scheduler_until_s == pytest.approx(8, abs=3)
