@@ -72,7 +72,7 @@ $(VENV)/.stamp-run: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Holdfast and its development tools into $(VENV) (once, some minutes)"
-	@$(BIN)/python -m pip install --quiet -e '.[audit,torch,server]' --group dev -c constraints.txt
+	@$(BIN)/python -m pip install --quiet -e '.[audit,torch,server,s3]' --group dev -c constraints.txt
 	@touch $@
 
 # The peers that the benchmark compares with; no other target and no test needs them.

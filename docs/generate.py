@@ -187,6 +187,64 @@ def _default(part: dict[str, Any]) -> str:
     return "" if value is None or isinstance(value, dict) else f"`{value}`"
 
 
+def settings() -> str:
+    """Every HOLDFAST_* variable of the service, from the classes that read them."""
+    rows = (
+        (f"`HOLDFAST_{name.upper()}`", f"`{value}`" if value != "" else "", about, readers)
+        for name, (value, about, readers) in sorted(_settings().items())
+    )
+    return f"""# Settings of the service
+
+{NOTE}
+Environment variables. What the command line reads stands beside its options in
+[cli.md](cli.md). Bytes and seconds are plain numbers.
+
+{_table(("variable", "left out", "meaning", "read by"), rows)}
+"""
+
+
+_READERS: Final = {
+    "StorageSettings": "all parts",
+    "LogSettings": "all parts",
+    "BrokerSettings": "API",
+    "ApiSettings": "API",
+    "WorkerSettings": "workers, scheduler",
+}
+
+
+def _settings() -> dict[str, tuple[str, str, str]]:
+    """Name to default, meaning and reader; a class reports only what it adds to its parent."""
+    from pydantic_settings import BaseSettings
+
+    import holdfast_api.app
+    import holdfast_worker.scheduler
+
+    # The classes of settings are found below their base once these are loaded.
+    _ = (holdfast_api.app, holdfast_worker.scheduler)
+    found: dict[str, tuple[str, str, str]] = {}
+    classes = [each for each in _below(BaseSettings) if each.__module__.startswith("holdfast")]
+    for each in sorted(classes, key=lambda each: each.__name__):
+        inherited = {name for base in each.__bases__ for name in getattr(base, "model_fields", {})}
+        for name, field in each.model_fields.items():
+            if name not in inherited:
+                about = " ".join((field.description or "").split())
+                readers = _READERS.get(each.__name__, "API")
+                said = found.get(name, ("", "", ""))[2]
+                readers = f"{said}, {readers}" if said else readers
+                found[name] = (_left_out(name, field.default), about, readers)
+    return found
+
+
+def _below(base: type) -> list[type]:
+    return [each for child in base.__subclasses__() for each in (child, *_below(child))]
+
+
+def _left_out(name: str, default: object) -> str:
+    if name == "database_url":
+        return "sqlite:///…/holdfast.db"
+    return "" if str(default) in ("", "()", "**********") else str(default)
+
+
 def config_schema() -> str:
     """JSON Schema of `holdfast.yaml`."""
     from holdfast_cli.config_file import schema
@@ -220,6 +278,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "reference/errors.md": errors,
     "reference/measurements.md": measurements,
     "reference/config.md": config,
+    "reference/settings.md": settings,
     "reference/holdfast.schema.json": config_schema,
     "result.schema.json": result_schema,
     "openapi.json": openapi,

@@ -84,6 +84,27 @@ def new_postgres_database(postgres_url: str) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """A private imitation of S3 for the whole run. Use buckets of your own."""
+    with servers.s3() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def new_s3_store(s3_endpoint: str) -> Callable[[], dict[str, str]]:
+    """A function that makes a bucket; gives the variables that make a service use it."""
+    numbers = count(1)
+
+    def create() -> dict[str, str]:
+        name = f"holdfast-{next(numbers)}"
+        servers.new_bucket(s3_endpoint, name)
+        keys = {**servers.S3_KEYS, "AWS_ENDPOINT_URL": s3_endpoint}
+        return {**keys, "HOLDFAST_STORE_URL": f"s3://{name}/some/prefix"}
+
+    return create
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a Chromium for the browser tests."""
     found = find_program(["chromium", "chromium-browser", "google-chrome"])

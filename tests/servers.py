@@ -7,25 +7,31 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
+import httpx
 import psycopg
 
 from programs import absent, find_program, free_loopback_port, running, wait_until
 
 __all__ = [
+    "S3_KEYS",
     "POSTGRES_USER",
     "create_database",
     "folder_of",
     "new_cluster",
+    "new_bucket",
     "postgres",
     "postgres_answers",
     "postgres_command",
     "redis",
     "redis_answers",
     "redis_command",
+    "s3",
 ]
 
 # PostgreSQL refuses to run as root; its Debian package makes the user `postgres`.
@@ -135,3 +141,38 @@ def create_database(server_url: str, name: str, template: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         names = map(psycopg.sql.Identifier, (name, template))
         connection.execute(psycopg.sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+
+
+S3_KEYS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+def _s3_answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[str]:
+    """An imitation of S3 in the memory of a process of its own; yields its address."""
+    if find_spec("moto") is None or find_spec("obstore") is None:
+        absent("moto or obstore", "install the development set")
+    port = free_loopback_port()
+    url = f"http://127.0.0.1:{port}"
+    with _folder(None) as folder:
+        log = folder / "log"
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        with running(command, log=log) as process:
+            wait_until(lambda: _s3_answers(url), process=process, log=log)
+            yield url
+
+
+def new_bucket(endpoint: str, name: str) -> None:
+    """Make an empty bucket."""
+    httpx.put(f"{endpoint}/{name}").raise_for_status()

@@ -4,18 +4,23 @@ The worker's application is never imported. Broker, queues and prefix must be th
 sides, or the message is never seen; a test compares them.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import structlog
 from celery import Celery
 from kombu.entity import Queue
+from kombu.exceptions import OperationalError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from holdfast_api.parts import Ring
+from holdfast_api.parts import BrokerAnswers, Ring
 
-__all__ = ["BrokerSettings", "make_producer", "make_ring"]
+__all__ = ["BrokerSettings", "make_ping", "make_producer", "make_ring"]
 
+_PING_S: Final = 3
+_log = structlog.get_logger(__name__)
 _TASK: Final = "holdfast.run_next"
 _QUEUES: Final = ("cpu", "gpu")
 _REDIS: Final[dict[str, object]] = {
@@ -30,7 +35,9 @@ _REDIS: Final[dict[str, object]] = {
 class BrokerSettings(BaseSettings):
     """Where the queue is."""
 
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", extra="ignore", use_attribute_docstrings=True
+    )
 
     broker_url: str = ""
     """Empty: messages are files below the data folder. Else redis://..., or filesystem:///folder."""
@@ -43,14 +50,41 @@ def make_ring(data: Path, broker: BrokerSettings | None = None) -> Ring:
 
     def ring(queue: str) -> None:
         if folder is not None:
-            # Who can write there can ring, so it is ours alone: the folder itself comes first,
-            # because what `parents` makes does not get the mode. A restart empties it.
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for place in _places(folder).values():
-                Path(place).mkdir(exist_ok=True, mode=0o700)
+            _prepare(folder)
         producer.send_task(_TASK, queue=queue)
 
     return ring
+
+
+def make_ping(data: Path, broker: BrokerSettings | None = None) -> BrokerAnswers:
+    """A function that tells whether the broker is there; it never raises."""
+    url = (broker or BrokerSettings()).broker_url
+    producer, folder = make_producer(data, url), _folder(data, url)
+
+    def ping() -> bool:
+        try:
+            if folder is not None:
+                _prepare(folder)
+                return os.access(folder / "queue", os.W_OK)
+            with producer.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=_PING_S)
+        except (OSError, OperationalError):
+            _log.warning("broker_unreachable", exc_info=True)
+            return False
+        return True
+
+    return ping
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folders of a broker of files; a restart of the service removes them.
+
+    Who can write there can ring, so it is ours alone: the folder itself comes first, because what
+    `parents` makes does not get the mode.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for place in _places(folder).values():
+        Path(place).mkdir(exist_ok=True, mode=0o700)
 
 
 def make_producer(data: Path, broker_url: str) -> Celery:

@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from holdfast.errors import HoldfastError
 from holdfast_api.problems import answer, problem_of
@@ -51,6 +52,7 @@ class Edge:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        bind_contextvars(request_id=request_id)
         sender = _Sender(send, request_id)
         if not _takes_files(scope):
             receive = _limited(scope, receive, self._max_json_bytes)

@@ -29,8 +29,10 @@ __all__ = ["Guard", "is_local_path"]
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN: Final = frozenset(
-    {"/healthz", "/readyz", "/login", "/v1/version", "/openapi.json", "/docs", "/problems"}
-    | {"/v1/policies/schema"}
+    {
+        *("/healthz", "/readyz", "/metrics", "/login", "/v1/version"),
+        *("/openapi.json", "/docs", "/problems", "/v1/policies/schema"),
+    }
 )
 _OPEN_BELOW: Final = ("/static/", "/problems/")
 _MAYBE_OPEN: Final = re.compile(r"/v1/projects/[^/]+/badge\.(svg|json)")

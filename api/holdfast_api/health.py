@@ -1,12 +1,12 @@
 """Whether the process lives, whether it can serve, and what it is. Open to everybody."""
 
-import tempfile
 from datetime import timedelta
 
 import structlog
 from fastapi import APIRouter, Response
 from sqlalchemy.exc import SQLAlchemyError
 
+from holdfast.errors import HoldfastError
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.rendering import VERSION
 from holdfast_api.views import HealthView, ReadinessView, VersionView, WorkerView
@@ -33,11 +33,12 @@ def healthz() -> HealthView:
 
 @router.get("/readyz", responses={503: {"model": ReadinessView, "description": "Not ready."}})
 def readyz(parts: PartsDep, response: Response) -> ReadinessView:
-    """Database, migrations and storage must work; without a live worker it is only degraded."""
+    """Database, migrations, storage and broker must work; without a live worker: degraded."""
     checks = {
         "database": _database_answers(parts),
         "migrations": _is_at_head(parts),
         "storage": _storage_takes_files(parts),
+        "broker": parts.broker_answers(),
     }
     workers = _workers(parts) if all(checks.values()) else []
     if not all(checks.values()):
@@ -65,10 +66,8 @@ def _is_at_head(parts: Parts) -> bool:
 
 def _storage_takes_files(parts: Parts) -> bool:
     try:
-        with tempfile.TemporaryFile(dir=parts.store.partials) as file:
-            file.write(b"ready")
-            file.flush()
-    except OSError:
+        parts.store.check()
+    except (OSError, HoldfastError):
         _log.warning("storage_not_writable", exc_info=True)
         return False
     return True

@@ -14,25 +14,27 @@ from fastapi import Depends, Request
 from holdfast_api.callers import EVERYBODY, Caller, Door
 from holdfast_api.scopes import caller_of
 from holdfast_api.settings import ApiSettings
+from holdfast_db.blobs import BlobStore
 from holdfast_db.partials import Partials
 from holdfast_db.session import Database
-from holdfast_db.store import FileStore
 
-__all__ = ["Parts", "PartsDep", "Ring"]
+__all__ = ["BrokerAnswers", "Parts", "PartsDep", "Ring"]
 
 Ring: TypeAlias = Callable[[str], object]
 """Called with the name of a queue in which work waits."""
+BrokerAnswers: TypeAlias = Callable[[], bool]
+"""Whether a ring would be heard."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Made once per application. Uploads must leave `min_free_bytes` on the disk."""
+    """Made once per application."""
 
     settings: ApiSettings
     db: Database
-    store: FileStore
+    store: BlobStore
     ring: Ring
-    min_free_bytes: int
+    broker_answers: BrokerAnswers
     partials: Partials
     door: Door
     whole_db: Database

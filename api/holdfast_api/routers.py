@@ -12,6 +12,7 @@ from holdfast_api import (
     formats,
     health,
     login,
+    metrics,
     outcomes,
     pages,
     policies,
@@ -43,5 +44,6 @@ API_ROUTERS: Final = (
     projects.router,
     tokens.router,
     health.router,
+    metrics.router,
 )
 PAGE_ROUTERS: Final = (pages.router, login.router, reference.router)

@@ -17,7 +17,9 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 class ApiSettings(BaseSettings):
     """What the API alone needs to know; storage and broker have their own settings."""
 
-    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", extra="ignore", use_attribute_docstrings=True
+    )
 
     token: SecretStr = SecretStr("")
     """A token of the operator, which may do everything; it is kept nowhere else."""
@@ -30,23 +32,31 @@ class ApiSettings(BaseSettings):
     rate_store: Annotated[str, Field(pattern=r"^(rediss?://.*)?$")] = ""
     """A Redis in which several API processes count requests together; empty: each counts alone."""
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """The address to listen on; another one than loopback needs a token."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """The port to listen on; 0 takes any that is free."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     """Further names that are served without a token, separated by commas."""
     max_model_bytes: Annotated[int, Field(ge=1)] = 2 << 30
+    """The largest model."""
     max_probes_bytes: Annotated[int, Field(ge=1)] = 2 << 30
+    """The largest archive of images."""
     max_json_bytes: Annotated[int, Field(ge=1 << 10)] = 1 << 20
     """The largest body of any request except the bytes of an upload."""
     max_queued: Annotated[int, Field(ge=1)] = 1000
+    """No audit is taken while so many wait."""
     shard_images: Annotated[int, Field(ge=64)] = SHARD_IMAGES
     """An audit of more images is cut into parts of about so many, for several workers."""
     upload_ttl_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    """An announced file has to come within this time."""
     upload_grace_s: Annotated[float, Field(gt=0)] = 60.0
+    """How long an upload may be as slow as it likes."""
     upload_bytes_per_s: Annotated[int, Field(ge=1)] = 16 << 10
     """An upload slower than this, after the grace time, is cut off."""
     worker_fresh_s: Annotated[int, Field(ge=1)] = 60
     """A worker that was not heard of for longer does not count as alive."""
     session_s: Annotated[int, Field(ge=60)] = 7 * 24 * 3600
+    """How long a browser stays signed in."""
     poll_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     """How often the long poll and the event stream look into the database."""
 

@@ -1,6 +1,5 @@
 """The bytes of an upload: counted, paced, cut off at the limit."""
 
-import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -25,8 +24,7 @@ def check_room(parts: Parts, size_bytes: int) -> None:
     Raises:
         HoldfastError: `storage_full`.
     """
-    if shutil.disk_usage(parts.store.root).free - size_bytes < parts.min_free_bytes:
-        raise HoldfastError("storage_full")
+    parts.store.check_room(size_bytes)
 
 
 def check_length(request: Request, limit_bytes: int) -> None:

@@ -119,9 +119,9 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     ),
     429: ("project_queue_full", "queue_full", "rate_limited"),
     460: ("chunk_mismatch",),
-    500: ("internal", "missing_extra", "parts_differ", "protocol"),
+    500: ("internal", "missing_extra", "parts_differ", "protocol", "storage_damaged"),
     502: ("unreachable",),
-    503: ("database_unavailable", "sandbox_unavailable", "worker_lost"),
+    503: ("database_unavailable", "sandbox_unavailable", "storage_unavailable", "worker_lost"),
     504: ("wait_timeout",),
     507: ("storage_full",),
 }

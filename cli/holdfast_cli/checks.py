@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
@@ -13,6 +14,7 @@ from holdfast_cli.problems import internal
 __all__ = ["Check", "checks"]
 
 _BROKER_S: Final = 3
+_FRESH_S: Final = 60
 
 
 @final
@@ -35,8 +37,10 @@ def checks(data: Path, server: str | None) -> Iterator[Check]:
         yield _asked("storage", lambda: _storage(data))
         yield _asked("database", lambda: _database(data))
         yield _asked("broker", lambda: _broker(data))
+        yield _asked("worker", lambda: _workers(data))
     if server is not None:
         yield _asked("server", lambda: _server(server))
+        yield _asked("token", lambda: _token(server))
 
 
 def _asked(name: str, ask: Callable[[], tuple[bool | None, str]]) -> Check:
@@ -62,30 +66,57 @@ def _sandbox() -> tuple[bool | None, str]:
 
 
 def _storage(data: Path) -> tuple[bool | None, str]:
+    from holdfast_db.blobs import open_store
+    from holdfast_db.settings import StorageSettings
+
     if not data.is_dir():
         return None, f"no service has run in {data} yet"
-    free = os.statvfs(data).f_bavail * os.statvfs(data).f_frsize
-    says = f"{data}, {free / 1e9:.0f} GB free"
-    return (True, says) if os.access(data, os.W_OK) else (False, f"{data} cannot be written")
+    try:
+        store = open_store(StorageSettings())
+        place = store.check()
+    except OSError:
+        return False, f"{data} cannot be written"
+    return True, f"{place}, {store.free_bytes() / 1e9:.0f} GB free on the disk of {data}"
+
+
+def _url(data: Path) -> str | None:
+    """The address of the database; None for a file that no service has made yet."""
+    from holdfast_db.settings import StorageSettings
+
+    url = StorageSettings().database_url
+    there = not url.startswith("sqlite") or (data / "holdfast.db").exists()
+    return url if there else None
 
 
 def _database(data: Path) -> tuple[bool | None, str]:
     from sqlalchemy import make_url
 
     from holdfast_db.session import Database
-    from holdfast_db.settings import StorageSettings
 
-    url = StorageSettings().database_url
-    shown = make_url(url).render_as_string(hide_password=True)
-    if url.startswith("sqlite") and not (data / "holdfast.db").exists():
+    url = _url(data)
+    if url is None:
         return None, f"no service has run in {data} yet"
-    database = Database(url)
-    try:
+    shown = make_url(url).render_as_string(hide_password=True)
+    with closing(Database(url)) as database:
         database.ping()
         at_head = database.at_head()
-    finally:
-        database.close()
     return at_head, shown if at_head else f"{shown} has tables of another release"
+
+
+def _workers(data: Path) -> tuple[bool | None, str]:
+    """Workers that ended in order are forgotten; one that is silent was lost."""
+    from holdfast_db.counts import read_counts
+    from holdfast_db.session import Database
+
+    url = _url(data)
+    if url is None:
+        return None, f"no service has run in {data} yet"
+    with closing(Database(url)) as database, database.reading() as session:
+        workers = read_counts(session).workers
+    if not workers:
+        return None, "none has reported"
+    told = [f"{each.hostname} {each.silent_s:.0f} s ago" for each in workers]
+    return any(each.silent_s <= _FRESH_S for each in workers), f"last seen: {', '.join(told)}"
 
 
 def _broker(data: Path) -> tuple[bool | None, str]:
@@ -106,6 +137,13 @@ def _server(url: str) -> tuple[bool | None, str]:
     with connect(url) as client:
         version = client.peek("/v1/version")["version"]
         ready = client.peek("/readyz")["status"]
-        # Anybody may ask the two above; this one takes the token.
-        client.peek("/v1/audits?limit=1")
-    return ready == "ready", f"{url}, version {version}, {ready}, the token is accepted"
+    return ready == "ready", f"{url}, version {version}, {ready}"
+
+
+def _token(url: str) -> tuple[bool | None, str]:
+    from holdfast_cli.remote import connect
+
+    with connect(url) as client:
+        client.peek("/v1/audits?limit=1")  # anybody may ask the questions above, not this one
+    given = os.environ.get("HOLDFAST_TOKEN")
+    return True, "HOLDFAST_TOKEN is accepted" if given else "none is given, none is needed"

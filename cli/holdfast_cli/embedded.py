@@ -8,26 +8,21 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from socket import socket
-from typing import Any, Final, final
-
-import uvicorn
+from typing import Final
 
 from holdfast.errors import HoldfastError
 from holdfast.sandbox.selftest import selftest
-from holdfast_api.app import create_app
-from holdfast_api.settings import ApiSettings
 from holdfast_cli import bound
 from holdfast_cli.keeper import Keeper
+from holdfast_cli.parts import answer_requests, tell_settings
 from holdfast_cli.ports import check_bind, listen
 from holdfast_db.jobs import expire_leases
+from holdfast_db.logs import LogSettings, set_up_logs
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
-from holdfast_worker.logs import set_up_logs
 
 __all__ = ["serve_until_stopped"]
 
@@ -50,16 +45,16 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
     check_bind(host, asks_for_tokens=is_on)
     _check_sandbox()
     with contextlib.closing(listen(host, port)) as address, _locked(data):
-        # Every part reads its own settings; this is how the command's options reach them all.
-        os.environ["HOLDFAST_DATA"] = str(data.resolve())
-        os.environ["HOLDFAST_HOST"] = host
-        os.environ["HOLDFAST_PORT"] = str(address.getsockname()[1])
-        set_up_logs(os.environ.get("HOLDFAST_LOG_LEVEL", "WARNING"))
+        tell_settings(data, host, address.getsockname()[1])
+        set_up_logs(otherwise="warning")
         database = Database(StorageSettings().database_url)
         with contextlib.closing(database):
             _prepare(database, data)
             with _worker(), _reconciler(database):
-                _serve(address)
+                from holdfast_worker import bell
+
+                # The worker's own bell: two descriptions of one broker's folder could disagree.
+                answer_requests(address, stop_s=_REQUEST_STOP_S, ring=bell.ring)
     return 0
 
 
@@ -96,7 +91,7 @@ def _prepare(database: Database, data: Path) -> None:
 def _worker() -> Keeper:
     shutdown = os.environ.get("HOLDFAST_SOFT_SHUTDOWN_S", _SOFT_SHUTDOWN_S)
     environment = {**os.environ, "HOLDFAST_SOFT_SHUTDOWN_S": shutdown}
-    level = os.environ.get("HOLDFAST_LOG_LEVEL", "warning").lower()
+    level = LogSettings().log_level or "warning"
     arguments = ("--queue", "cpu", "--concurrency", "1", "--loglevel", level)
     return Keeper(bound.command("holdfast_worker", *arguments), environment, _WORKER_STOP_S)
 
@@ -118,41 +113,3 @@ def _reconciler(database: Database) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-@final
-class _Server(uvicorn.Server):
-    """Uvicorn that says when it is ready, and leaves the signals to us."""
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            host, port, *_ = sockets[0].getsockname()
-            name = f"[{host}]" if ":" in host else host
-            print(f"Holdfast serves http://{name}:{port} - Ctrl-C stops it", flush=True)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals end this block in order; uvicorn's way would raise them again at its end."""
-
-        def stop(*_: Any) -> None:  # noqa: ANN401 - as signal wants it
-            self.force_exit = self.should_exit
-            self.should_exit = True
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
-        yield
-
-
-def _serve(address: socket) -> None:
-    from holdfast_worker import bell
-
-    config = uvicorn.Config(
-        # The worker's own bell: two descriptions of one broker's folder could disagree.
-        create_app(ApiSettings(), ring=bell.ring),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_REQUEST_STOP_S,
-    )
-    _Server(config).run(sockets=[address])

@@ -41,7 +41,11 @@ _AGAIN: Final = (
 NEEDS: Final = {
     "audit": ("numpy", "onnx", "onnxruntime", "cv2", "PIL", "pyarrow", "scipy"),
     "report": ("altair", "jinja2", "vl_convert"),
-    "server": ("fastapi", "uvicorn", "sqlalchemy", "alembic", "celery", "pydantic_settings"),
+    "server": (
+        *("fastapi", "uvicorn", "sqlalchemy", "alembic", "celery", "pydantic_settings"),
+        *("prometheus_client", "structlog"),
+    ),
+    "s3": ("obstore",),
 }
 
 

@@ -10,6 +10,14 @@ from holdfast_cli import options as opt
 __all__ = ["serve", "worker"]
 
 
+class Role(StrEnum):
+    """Which part of the service a process is."""
+
+    all = "all"
+    api = "api"
+    scheduler = "scheduler"
+
+
 class Queue(StrEnum):
     """The queues there are, as `holdfast_worker.settings.QUEUES` names them."""
 
@@ -24,14 +32,26 @@ def serve(
         int, typer.Option(envvar="HOLDFAST_PORT", min=0, max=65535, help="Listen on this port.")
     ] = 8000,
     data: opt.DataFolder = opt.DATA,
+    role: Annotated[
+        Role,
+        typer.Option(help="One part alone, where each has a process or container of its own."),
+    ] = Role.all,
 ) -> None:
-    """Start the whole service: API, pages, queue and one worker; no other server is needed."""
+    """Start the whole service: API, pages, queue and one worker; no other server is needed.
+
+    With --role api or scheduler only that part runs; HOLDFAST_DATABASE_URL, HOLDFAST_BROKER_URL and
+    HOLDFAST_STORE_URL say where the others are.
+    """
     from holdfast_cli.local import need
 
-    need("server", "audit")
-    from holdfast_cli.embedded import serve_until_stopped
+    need("server", "audit") if role is Role.all else need("server")
+    if role is Role.all:
+        from holdfast_cli.embedded import serve_until_stopped
 
-    raise typer.Exit(serve_until_stopped(host, port, data))
+        raise typer.Exit(serve_until_stopped(host, port, data))
+    from holdfast_cli.parts import run_api, run_scheduler
+
+    raise typer.Exit(run_api(host, port, data) if role is Role.api else run_scheduler(data))
 
 
 def worker(

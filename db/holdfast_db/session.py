@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -78,9 +79,8 @@ class Database:
 
     def at_head(self) -> bool:
         """Whether the tables are those of this release."""
-        head = ScriptDirectory.from_config(alembic_config()).get_current_head()
         with self._engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() == head
+            return MigrationContext.configure(connection).get_current_revision() == _head()
 
     def ping(self) -> bool:
         """True, or an SQLAlchemyError when the database does not answer."""
@@ -100,6 +100,12 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
+
+
+@cache
+def _head() -> str | None:
+    """The newest revision of this release; a readiness probe asks every few seconds."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def _read_url(text_url: str) -> URL:

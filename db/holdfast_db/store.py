@@ -1,95 +1,22 @@
-"""Files by their SHA-256: written whole or not at all, never changed, checked on the way in."""
+"""Files by their SHA-256 in a folder: written whole or not at all, never changed."""
 
-import errno
-import hashlib
-import os
-import re
-import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from holdfast.errors import HoldfastError
+from holdfast_db.spool import (
+    BlobWriter,
+    Spool,
+    StoredBlob,
+    check_sha256,
+    make_folders,
+    sync_folder,
+)
 
-__all__ = ["BlobWriter", "FileStore", "StoredBlob"]
+__all__ = ["BLOCK_BYTES", "BlobWriter", "FileStore", "StoredBlob"]
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHECK_ROOM_BYTES = 64 << 20
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclass(frozen=True)
-class StoredBlob:
-    """A file that is in the store."""
-
-    sha256: str
-    size_bytes: int
-
-
-@final
-class BlobWriter:
-    """One file on its way in. `abort` may follow `commit` and does nothing then."""
-
-    def __init__(self, store: "FileStore", limit_bytes: int | None) -> None:
-        """Open a file under a temporary name."""
-        self._store = store
-        self._limit_bytes = limit_bytes
-        self._hash = hashlib.sha256()
-        self._size_bytes = 0
-        with _disk_full_is_our_error():
-            store.check_room()
-            fd, name = tempfile.mkstemp(dir=store.partials)
-        self._partial = Path(name)
-        self._file = os.fdopen(fd, "wb")
-
-    def write(self, block: bytes) -> None:
-        """Add bytes.
-
-        Raises:
-            HoldfastError: `file_too_large` over the limit; `storage_full`.
-        """
-        before = self._size_bytes
-        self._size_bytes += len(block)
-        if self._limit_bytes is not None and self._size_bytes > self._limit_bytes:
-            what, seen = "The file", f"at least {self._size_bytes}"
-            raise HoldfastError(
-                "file_too_large", what=what, n=seen, limit=self._limit_bytes, setting="limit_bytes"
-            )
-        with _disk_full_is_our_error():
-            if before // _CHECK_ROOM_BYTES != self._size_bytes // _CHECK_ROOM_BYTES:
-                self._store.check_room()
-            self._file.write(block)
-        self._hash.update(block)
-
-    def commit(self, expected_sha256: str | None = None) -> StoredBlob:
-        """Put the file under its name; on the disk when this returns.
-
-        Raises:
-            HoldfastError: `checksum_mismatch` when the bytes are not the expected ones.
-        """
-        sha256 = self._hash.hexdigest()
-        if expected_sha256 is not None and expected_sha256.lower() != sha256:
-            raise HoldfastError("checksum_mismatch")
-        target = self._store.path(sha256)
-        with _disk_full_is_our_error():
-            self._file.flush()
-            os.fchmod(self._file.fileno(), 0o400)
-            os.fsync(self._file.fileno())
-            self._file.close()
-            _make_folders(self._store.root, target.parent)
-            self._partial.replace(target)  # the same bytes when another writer was first
-            _sync_folder(target.parent)
-        return StoredBlob(sha256, self._size_bytes)
-
-    def abort(self) -> None:
-        """Leave nothing behind."""
-        with suppress(OSError):  # closing writes what is buffered, on a disk that may be full
-            self._file.close()
-        self._partial.unlink(missing_ok=True)
+BLOCK_BYTES = 1 << 20
+_DAY_S = 24 * 3600.0
 
 
 @final
@@ -105,20 +32,38 @@ class FileStore:
         """
         self.root = root
         self.partials = root / "blobs" / "partial"
-        self._min_free_bytes = min_free_bytes
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.partials.parent, self.partials):
             folder.mkdir(exist_ok=True, mode=0o700)
+        self._spool = Spool(self.partials, min_free_bytes)
 
     def path(self, sha256: str) -> Path:
         """Where the file is or would be; a ValueError for anything but 64 hex digits."""
-        if not _SHA256.fullmatch(sha256):
-            raise ValueError("a SHA-256 has 64 lower-case hex digits")
-        return self.root / "blobs" / "sha256" / sha256[:2] / sha256[2:4] / sha256
+        name = check_sha256(sha256)
+        return self.root / "blobs" / "sha256" / name[:2] / name[2:4] / name
 
     def exists(self, sha256: str) -> bool:
         """Whether the file is here, whole."""
         return self.path(sha256).is_file()
+
+    def size(self, sha256: str) -> int | None:
+        """How many bytes a file has; None when it is not here."""
+        try:
+            return self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def open_range(self, sha256: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to, not including, `end`, in blocks; see `BlobStore`."""
+        with self.path(sha256).open("rb") as file:
+            file.seek(start)
+            left = None if end is None else end - start
+            while left is None or left > 0:
+                block = file.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left))
+                if not block:
+                    return
+                left = None if left is None else left - len(block)
+                yield block
 
     def begin(self, *, limit_bytes: int | None = None) -> BlobWriter:
         """Start a file whose bytes come in pieces. Call `commit` or `abort`.
@@ -126,7 +71,7 @@ class FileStore:
         Raises:
             HoldfastError: `storage_full`.
         """
-        return BlobWriter(self, limit_bytes)
+        return self._spool.begin(self._keep, limit_bytes)
 
     def put(self, chunks: Iterable[bytes], *, limit_bytes: int) -> StoredBlob:
         """Store a whole file.
@@ -134,58 +79,36 @@ class FileStore:
         Raises:
             HoldfastError: `file_too_large`, `storage_full`. Nothing is kept then.
         """
-        writer = self.begin(limit_bytes=limit_bytes)
-        try:
-            for chunk in chunks:
-                writer.write(chunk)
-            return writer.commit()
-        finally:
-            writer.abort()
+        return self._spool.put(self._keep, chunks, limit_bytes)
 
     def delete(self, sha256: str) -> None:
         """Forget a file; one that is not here is fine."""
         self.path(sha256).unlink(missing_ok=True)
 
-    def sweep(self, *, older_s: float = 24 * 3600) -> int:
+    def list(self) -> Iterator[StoredBlob]:
+        """All files, in no order."""
+        for path in (self.root / "blobs" / "sha256").glob("*/*/*"):
+            yield StoredBlob(path.name, path.stat().st_size)
+
+    def sweep(self, *, older_s: float = _DAY_S) -> int:
         """Remove what writers that were killed left behind; returns how many files."""
-        limit = time.time() - older_s
-        swept = 0
-        for partial in self.partials.iterdir():
-            with suppress(FileNotFoundError):  # its writer has just finished
-                if partial.stat().st_mtime < limit:
-                    partial.unlink()
-                    swept += 1
-        return swept
+        return self._spool.sweep(older_s)
 
-    def check_room(self) -> None:
-        """Raise HoldfastError `storage_full` while the disk has too little room."""
-        if shutil.disk_usage(self.partials).free < self._min_free_bytes:
-            raise HoldfastError("storage_full")
+    def free_bytes(self) -> int:
+        """The room on the disk."""
+        return self._spool.free_bytes()
 
+    def check_room(self, coming_bytes: int = 0) -> None:
+        """Raise HoldfastError `storage_full` unless so many bytes leave enough room."""
+        self._spool.check_room(coming_bytes)
 
-@contextmanager
-def _disk_full_is_our_error() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            raise HoldfastError("storage_full") from error
-        raise
+    def check(self) -> str:
+        """Where the files are; an OSError when none can be written."""
+        self._spool.check_writable()
+        return str(self.root / "blobs")
 
-
-def _make_folders(root: Path, folder: Path) -> None:
-    """Make a folder and those above it, each entered durably into its parent."""
-    if folder.is_dir() or folder == root:
-        return
-    _make_folders(root, folder.parent)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename is durable once its folder is."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    def _keep(self, partial: Path, sha256: str) -> None:
+        target = self.path(sha256)
+        make_folders(self.root, target.parent)
+        partial.replace(target)  # the same bytes when another writer was first
+        sync_folder(target.parent)

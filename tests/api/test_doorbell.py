@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from holdfast_api.doorbell import BrokerSettings, make_producer, make_ring
+from holdfast_api.doorbell import BrokerSettings, make_ping, make_producer, make_ring
 from holdfast_worker.broker import TASK, celery_config, prepare_broker
 from holdfast_worker.settings import WorkerSettings
+from programs import free_loopback_port
 
 _URLS = ["", "filesystem://", "redis://:secret@127.0.0.1:6399/3", "filesystem:///"]
 
@@ -86,3 +87,17 @@ def test_a_ring_over_redis_is_heard(tmp_path: Path, redis_url: str) -> None:
         assert message.headers["task"] == TASK
         message.ack()
         queue.close()
+
+
+def test_a_broker_that_is_there_answers(tmp_path: Path, redis_url: str) -> None:
+    for url in ("", f"filesystem://{tmp_path}/elsewhere", redis_url):
+        assert make_ping(tmp_path, BrokerSettings(broker_url=url))(), url
+
+
+def test_a_broker_that_is_away_is_told_soon(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the place of a folder")
+    away = f"redis://127.0.0.1:{free_loopback_port()}/0"
+    for url in (f"filesystem://{tmp_path}/file", away):
+        began = time.monotonic()
+        assert not make_ping(tmp_path, BrokerSettings(broker_url=url))(), url
+        assert time.monotonic() - began < 5

@@ -50,7 +50,8 @@ def test_without_its_tables_it_is_unavailable(new_world: NewWorld) -> None:
     (world.parts.store.root / "holdfast.db").unlink()
     answer = world.client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": True, "migrations": False, "storage": True}
+    expected = {"database": True, "migrations": False, "storage": True, "broker": True}
+    assert answer.json()["checks"] == expected
 
 
 def test_without_its_storage_it_is_unavailable(world: World) -> None:

@@ -136,7 +136,7 @@ def test_doctor_asks_the_service(tmp_path: Path, service: Service) -> None:
     done = holdfast("doctor", "--server", service.url, "--data", service.data, cwd=tmp_path)
     assert done.returncode == 0, done.stdout
     said = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
-    for name in ("audit", "server", "sandbox", "storage", "database", "broker"):
+    for name in ("audit", "server", "sandbox", "storage", "database", "broker", "worker", "token"):
         assert said[name] == "ok", done.stdout
 
 

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 
+from holdfast_db.logs import LogSettings
 from holdfast_worker.settings import QUEUES
 
 __all__ = ["main"]
@@ -22,10 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
     # SIGTERM first lets audits go on for a while, then makes them give their shards back.
     os.environ["REMAP_SIGTERM"] = "SIGQUIT"
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    if given.loglevel:
+        os.environ["HOLDFAST_LOG_LEVEL"] = given.loglevel
+    level = LogSettings().log_level or "info"
     name = given.name or f"{given.queue}@{socket.gethostname()}"
     command = [sys.executable, "-m", "celery", "-q", "--app", "holdfast_worker.app", "worker"]
     about = ["--hostname", name, "--queues", given.queue, "--concurrency", str(given.concurrency)]
-    quiet = ["--loglevel", given.loglevel, "--without-mingle", "--without-gossip"]
+    quiet = ["--loglevel", level, "--without-mingle", "--without-gossip"]
     os.execv(sys.executable, [*command, *about, *quiet])  # noqa: S606 - our own interpreter
 
 
@@ -35,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, default=1, help="audits at a time")
     parser.add_argument("--name", help="NAME@HOST, where several workers share a queue and a host")
     levels = ("debug", "info", "warning", "error", "critical")
-    parser.add_argument("--loglevel", choices=levels, default="info")
+    parser.add_argument("--loglevel", choices=levels, help="in place of HOLDFAST_LOG_LEVEL")
     return parser
 
 

@@ -45,6 +45,7 @@ def celery_config(settings: WorkerSettings) -> dict[str, Any]:
         "worker_pool": "prefork",
         "worker_pool_start_method": "spawn",  # database engines do not survive a fork
         "worker_max_tasks_per_child": 50,
+        "worker_max_memory_per_child": 1 << 20,  # kB, looked at between tasks: against leaks
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # the default flips in 6.0
         "worker_soft_shutdown_timeout": settings.soft_shutdown_s,
         "worker_enable_remote_control": True,

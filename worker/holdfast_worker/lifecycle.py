@@ -1,6 +1,7 @@
 """What happens when a worker starts and stops, hung on Celery's signals."""
 
 import atexit
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,8 +10,8 @@ import structlog
 from celery import signals
 
 from holdfast.sandbox.selftest import SelfTest, selftest
+from holdfast_db.logs import set_up_logs
 from holdfast_worker.broker import prepare_broker
-from holdfast_worker.logs import set_up_logs
 from holdfast_worker.orphans import die_with_main, remember_main
 from holdfast_worker.parts import parts
 from holdfast_worker.presence import Presence
@@ -29,13 +30,15 @@ def connect() -> None:
         (signals.setup_logging, _logs),
         (signals.worker_init, _start),
         (signals.worker_ready, _ready),
+        (signals.worker_before_create_process, _before_process),
         (signals.worker_process_init, _start_process),
     ):
         signal.connect(act, weak=False)
 
 
-def _logs(loglevel: int | None = None, **_: object) -> None:
-    set_up_logs(loglevel or "INFO")
+def _logs(**_: object) -> None:
+    """In place of Celery's own way."""
+    set_up_logs()
 
 
 def _start(**_: object) -> None:
@@ -68,6 +71,11 @@ def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
     presence.start(settings.presence_s)
     # Celery's own signal of the end is not sent when SIGTERM ends a worker.
     atexit.register(presence.stop)
+
+
+def _before_process(**_: object) -> None:
+    """Billiard would make its new process log in a format of its own, before ours is set up."""
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
 def _start_process(**_: object) -> None:

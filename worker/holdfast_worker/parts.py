@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
+from holdfast_db.blobs import BlobStore, open_store
 from holdfast_db.session import Database
-from holdfast_db.store import FileStore
 from holdfast_worker.settings import WorkerSettings
 
 __all__ = ["Parts", "parts"]
@@ -16,12 +16,11 @@ class Parts:
 
     settings: WorkerSettings
     db: Database
-    store: FileStore
+    store: BlobStore
 
 
 @cache
 def parts() -> Parts:
     """The parts of this process."""
     settings = WorkerSettings()
-    store = FileStore(settings.data, min_free_bytes=settings.min_free_bytes)
-    return Parts(settings, Database(settings.database_url), store)
+    return Parts(settings, Database(settings.database_url), open_store(settings))

@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from holdfast_db import jobs
 from holdfast_db.ids import new_id
 from holdfast_db.jobs import Line
+from holdfast_db.logs import set_up_logs
 from holdfast_db.presence import hold_lease
 from holdfast_db.session import Database
 from holdfast_worker import bell
-from holdfast_worker.logs import set_up_logs
 from holdfast_worker.settings import WorkerSettings
 from holdfast_worker.webhooks import sending
 
@@ -52,6 +52,7 @@ class Scheduler:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. What goes wrong ends a round, never the loop."""
+        _log.info("the scheduler starts", every_s=self._settings.reconcile_s)
         while not stop.is_set():
             try:
                 self.round()
@@ -96,7 +97,7 @@ class Scheduler:
 
 def main() -> None:
     """Run the scheduler until SIGTERM or SIGINT."""
-    set_up_logs(os.environ.get("HOLDFAST_LOG_LEVEL", "INFO"))
+    set_up_logs()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -23,8 +23,11 @@ class WorkerSettings(StorageSettings):
     broker_url: str = ""
     """Empty: rings are files below the data folder. Else redis://..., or filesystem:///folder."""
     queue: Literal["cpu", "gpu"] = "cpu"
+    """Set by `holdfast worker --queue`."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 1
+    """Set by `holdfast worker --concurrency`."""
     sandbox: Literal["required", "auto", "container"] = "required"
+    """How much of the child's lock must hold; see SECURITY.md."""
     soft_shutdown_s: Annotated[float, Field(ge=0)] = 60.0
     """How long a stopping worker lets an audit go on before it gives it back."""
     lease_s: Annotated[float, Field(ge=1)] = 60.0
@@ -40,10 +43,15 @@ class WorkerSettings(StorageSettings):
     presence_s: Annotated[float, Field(gt=0)] = 15.0
     """How often a worker says that it lives."""
     child_memory_bytes: Annotated[int, Field(ge=1 << 28)] = _DEFAULTS.memory_bytes
+    """The most memory of one child."""
     child_cpu_s: Annotated[int, Field(ge=1)] = _DEFAULTS.cpu_s
+    """The most CPU time of one child, all its threads together."""
     child_wall_s: Annotated[float, Field(gt=0)] = _DEFAULTS.wall_s
+    """The longest time that one child may take."""
     child_stall_s: Annotated[float, Field(gt=0)] = _DEFAULTS.stall_s
+    """The longest silence of a child: one batch, or the opening of the model."""
     child_output_bytes: Annotated[int, Field(ge=1 << 16)] = _DEFAULTS.output_bytes
+    """The largest result or per-sample file."""
     child_threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """0: the cores of this machine, shared among the audits that run at a time."""
 

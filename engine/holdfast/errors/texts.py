@@ -212,6 +212,13 @@ ERRORS: dict[str, ErrorText] = {
     "storage_full": _broken(
         "The disk of the service is nearly full.", "Tell the operator; nothing was stored."
     ),
+    "storage_unavailable": _broken(
+        "The store of files does not answer.", "Try again in a minute, or tell the operator."
+    ),
+    "storage_damaged": _broken(
+        "A stored file has other bytes than when it was stored.",
+        "Tell the operator: the store has to be restored from its backup.",
+    ),
     # --- model ---
     "empty_file": _refused("{what} is empty.", _AGAIN),
     "unsupported_format": _refused(

@@ -1,0 +1,38 @@
+"""The HOLDFAST_* variables that the code reads, found in the code."""
+
+from functools import cache
+
+from pydantic_settings import BaseSettings
+from typer.main import get_command
+
+import holdfast_api.app
+import holdfast_worker.scheduler
+from holdfast_cli.main import app
+
+__all__ = ["known_variables"]
+
+LOADED = (holdfast_api.app, holdfast_worker.scheduler)
+"""The classes of settings are found below their base once these are loaded."""
+
+
+@cache
+def known_variables() -> frozenset[str]:
+    """Of settings classes and of options of the command line."""
+    fields = {
+        f"HOLDFAST_{name}".upper()
+        for each in _below(BaseSettings)
+        if each.__module__.startswith("holdfast")
+        for name in each.model_fields
+    }
+    commands = get_command(app).commands.values()  # type: ignore[attr-defined]
+    options = {
+        str(parameter.envvar)
+        for command in commands
+        for parameter in command.params
+        if parameter.envvar
+    }
+    return frozenset(fields | options)
+
+
+def _below(base: type[BaseSettings]) -> list[type[BaseSettings]]:
+    return [each for child in base.__subclasses__() for each in (child, *_below(child))]
