@@ -19,12 +19,12 @@ import psycopg
 from programs import absent, find_program, free_loopback_port, running, wait_until
 
 __all__ = [
-    "S3_KEYS",
     "POSTGRES_USER",
+    "S3_KEYS",
     "create_database",
     "folder_of",
-    "new_cluster",
     "new_bucket",
+    "new_cluster",
     "postgres",
     "postgres_answers",
     "postgres_command",
@@ -165,7 +165,7 @@ def s3() -> Iterator[str]:
         absent("moto or obstore", "install the development set")
     port = free_loopback_port()
     url = f"http://127.0.0.1:{port}"
-    with _folder(None) as folder:
+    with folder_of(None) as folder:
         log = folder / "log"
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         with running(command, log=log) as process:

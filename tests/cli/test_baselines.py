@@ -121,7 +121,7 @@ def test_only_a_gate_that_passed_becomes_the_baseline(
     value: float,
     comparison: str,
     kept: bool,
-    capsys: pytest.CaptureFixture[str],  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     order, output = _order(None, saves_baseline=True), _output(value)
     against = comparison_with(same=True) if comparison == "same" else None
