@@ -82,6 +82,14 @@ class ApiSettings(BaseSettings):
         return bool(self.token.get_secret_value())
 
     @property
+    def asks_for_tokens(self) -> bool:
+        """Whether every caller needs a token for sure.
+
+        That one was made once is not enough: a new, empty database must not be open to all.
+        """
+        return self.auth == "on" or (self.auth == "auto" and self.has_token)
+
+    @property
     def hosts(self) -> frozenset[str]:
         """The names that are served without a token."""
         return frozenset(name.lower() for name in (*LOOPBACK_NAMES, *self.allowed_hosts))

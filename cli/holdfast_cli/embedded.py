@@ -15,6 +15,7 @@ from typing import Final
 
 from holdfast.errors import HoldfastError
 from holdfast.sandbox.selftest import selftest
+from holdfast_api.settings import ApiSettings
 from holdfast_cli import bound
 from holdfast_cli.keeper import Keeper
 from holdfast_cli.parts import answer_requests, tell_settings
@@ -39,10 +40,7 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
         HoldfastError: `insecure_bind`, `port_in_use`, `data_in_use`, or `sandbox_unavailable`;
             nothing was started then.
     """
-    settings = ApiSettings()
-    # That a token was made once is not enough here: a new, empty database must not be open to all.
-    is_on = settings.auth == "on" or (settings.auth == "auto" and settings.has_token)
-    check_bind(host, asks_for_tokens=is_on)
+    check_bind(host, asks_for_tokens=ApiSettings().asks_for_tokens)
     _check_sandbox()
     with contextlib.closing(listen(host, port)) as address, _locked(data):
         tell_settings(data, host, address.getsockname()[1])

@@ -31,7 +31,7 @@ def run_api(host: str, port: int, data: Path) -> int:
     Raises:
         HoldfastError: `insecure_bind`, `port_in_use`.
     """
-    check_bind(host, os.environ.get("HOLDFAST_TOKEN", ""))
+    check_bind(host, asks_for_tokens=ApiSettings().asks_for_tokens)
     with contextlib.closing(listen(host, port)) as address:
         tell_settings(data, host, address.getsockname()[1])
         set_up_logs()

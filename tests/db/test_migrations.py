@@ -38,16 +38,18 @@ def test_data_of_the_first_revision_survive_the_upgrade(db: Database) -> None:
                 " VALUES ('m', 'team', 'net', :sha256, 'onnx', 1, :then)"
             ),
             (
-                "INSERT INTO probe_set (id, project, name, sha256, size_bytes, archive, created_at)"
+                "INSERT INTO probe_set"
+                " (id, project, name, sha256, size_bytes, archive, created_at)"
                 " VALUES ('p', 'team', 'set', :sha256, 1, 'zip', :then)"
             ),
             (
-                "INSERT INTO audit (id, project, model_id, probe_set_id, plan, state, progress_done,"
-                " progress_total, cancel_requested, priority, created_at, finalized)"
+                "INSERT INTO audit (id, project, model_id, probe_set_id, plan, state,"
+                " progress_done, progress_total, cancel_requested, priority, created_at, finalized)"
                 " VALUES ('a', 'team', 'm', 'p', '{}', 'queued', 0, 0, false, 0, :then, 0)"
             ),
             (
-                "INSERT INTO shard (id, audit_id, kind, queue, priority, state, attempt, created_at)"
+                "INSERT INTO shard"
+                " (id, audit_id, kind, queue, priority, state, attempt, created_at)"
                 " VALUES ('s', 'a', 'whole', 'cpu', 0, 'queued', 0, :then)"
             ),
         ):
