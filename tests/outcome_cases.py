@@ -70,6 +70,15 @@ def _policy(world: World, policy: object) -> Response:
     return world.client.post("/v1/policies", json={"name": "gate", "policy": policy})
 
 
+def _bound(world: World, path: str, **body: object) -> Response:
+    """Ask for something in another project than the token's."""
+    asked = {"name": "bound", "scope": "admin", "project": "default"}
+    world.done()
+    token = world.client.post("/v1/tokens", json=asked).json()["token"]
+    mine = {"Authorization": f"Bearer {token}"}
+    return world.client.post(path, json={"project": "other", **body}, headers=mine)
+
+
 def _hook(world: World, method: str, path: str, **body: object) -> Response:
     return world.client.request(method, f"/v1/webhooks{path}", json=body or None)
 
@@ -100,6 +109,10 @@ OUTCOME_CASES: dict[tuple[str, str], Case] = {
     ("get_history", "not_found"): lambda w: _get(w, "/v1/projects/nobody/history?assertion=x"),
     ("get_project_badge", "not_found"): lambda w: _get(w, "/v1/projects/nobody/badge.svg"),
     ("get_project_shield", "not_found"): lambda w: _get(w, "/v1/projects/nobody/badge.json"),
+    ("create_policy", "not_found"): lambda w: _bound(
+        w, "/v1/policies", name="gate", policy=PASSING
+    ),
+    ("create_webhook", "not_found"): lambda w: _bound(w, "/v1/webhooks", url="https://x.test/"),
     ("create_policy", "invalid_policy"): lambda w: _policy(w, _NOTHING),
     ("create_policy", "unknown_assertion"): lambda w: _policy(w, _UNKNOWN),
     ("get_one_policy", "not_found"): lambda w: _get(w, f"/v1/policies/{_NOWHERE}"),

@@ -106,8 +106,8 @@ class DeliveryListView(BaseModel):
 @router.post("", status_code=201, responses=declare("not_found", "webhook_url_refused"))
 def create_webhook(body: WebhookRequest, parts: PartsDep, response: Response) -> NewSecretView:
     """Ask for messages. The secret that signs them is shown in this answer only."""
-    _check(parts, body.url)
     project = filed_under(parts, body.project)
+    _check(parts, body.url)
     row = WebhookRow(project=project, url=body.url, events=list(body.events), secret=_new_secret())
     with parts.db.transaction() as session:
         ensure_project(session, project)
