@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
 from httpx2 import Response
 
 from apiworld import PASSING, World, result_of
+from holdfast_api import formats
 
 __all__ = ["OUTCOME_CASES"]
 
@@ -83,6 +85,13 @@ def _hook(world: World, method: str, path: str, **body: object) -> Response:
     return world.client.request(method, f"/v1/webhooks{path}", json=body or None)
 
 
+def _csv(world: World, audit_id: str, *, is_there: bool = True) -> Response:
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_there:
+            patch.setattr(formats, "find_spec", lambda _: None)
+        return world.client.get(f"/v1/audits/{audit_id}/samples.csv")
+
+
 OUTCOME_CASES: dict[tuple[str, str], Case] = {
     ("create_audit", "baseline_not_done"): lambda w: _audit(w, baseline={"audit_id": w.audit()}),
     ("create_audit", "not_comparable"): lambda w: _audit(w, baseline={"audit_id": _other_plan(w)}),
@@ -99,6 +108,10 @@ OUTCOME_CASES: dict[tuple[str, str], Case] = {
             "get_badge": "badge.svg",
         }.items()
     },
+    ("get_samples_csv", "not_found"): lambda w: _csv(w, _NOWHERE),
+    ("get_samples_csv", "not_done"): lambda w: _csv(w, w.audit()),
+    ("get_samples_csv", "invalid_samples"): lambda w: _csv(w, w.done()),
+    ("get_samples_csv", "missing_extra"): lambda w: _csv(w, w.done(), is_there=False),
     ("get_comparison", "not_found"): lambda w: _compare(w, w.done(), _NOWHERE),
     ("get_comparison", "not_done"): lambda w: _compare(w, w.done(), w.audit()),
     ("get_comparison", "not_comparable"): _not_comparable,
