@@ -14,7 +14,7 @@ from holdfast.records.plan import AuditPlan
 from holdfast.sandbox.parent import AuditOutput
 from holdfast_cli.baselines import FOLDER, branch_here, find_baseline, keep_baseline
 from holdfast_cli.config import Config
-from holdfast_cli.here import keep
+from holdfast_cli.here import keep, named_branch
 from holdfast_cli.order import Asked, GateOptions, Order, PlanOptions, make_order
 from holdfast_cli.remote import Place, asked_of
 from results import measurement, result_with
@@ -155,7 +155,8 @@ def test_without_a_branch_a_baseline_has_no_name(monkeypatch: pytest.MonkeyPatch
     for name in ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(typer.BadParameter, match="name the branch"):
-        keep(_order(None), None, None, _output())
+        named_branch(None)
+    assert named_branch("main") == "main"
 
 
 def test_a_service_is_asked_for_a_branch_or_an_audit_and_for_no_file() -> None:
