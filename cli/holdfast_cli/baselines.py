@@ -1,45 +1,31 @@
 """Baselines on this machine: found by file, folder or branch, kept below `.holdfast/baselines`."""
 
 import os
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import Final
 from urllib.parse import quote
 
 import typer
 
 from holdfast.errors import HoldfastError
 from holdfast.records.comparison import Comparison
-from holdfast.sandbox.parent import AuditOutput, SandboxMode, compare_results
+from holdfast.sandbox.against import RESULT_NAME, SAMPLES_SUFFIX, compare_with
+from holdfast.sandbox.parent import AuditOutput, SandboxMode
 from holdfast_cli.local import child_limits
 from holdfast_cli.order import Asked, local_name
 
-__all__ = ["FOLDER", "Baseline", "branch_here", "compared", "find_baseline", "keep_baseline"]
+__all__ = ["FOLDER", "branch_here", "compared", "find_baseline", "keep_baseline"]
 
 FOLDER: Final = Path(".holdfast") / "baselines"
-_RESULT: Final = "result.json"
-_SAMPLES: Final = ".samples.parquet"
-_MARGIN: Final = 0.01
-"""What counts as a loss where no assertion says it: the default of the science reference, 4.5."""
 _IGNORED: Final = "/*\n!/.gitignore\n!/baselines/\n"
 """The folder may also hold the data of a service; only baselines belong into a repository."""
 
 _VARIABLES: Final = ("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME")
 
 
-@final
-@dataclass(frozen=True)
-class Baseline:
-    """A stored result and its per-sample file."""
-
-    result: Path
-    samples: Path
-
-
-def find_baseline(asked: Asked | None, model: Path) -> Baseline | None:
-    """The baseline that was asked for; None, after a line on stderr, where there is none yet.
+def find_baseline(asked: Asked | None, model: Path) -> Path | None:
+    """The result that was asked for; None, after a line on stderr, where there is none yet.
 
     Raises:
         HoldfastError: `file_not_found` for a result without its per-sample file.
@@ -49,10 +35,10 @@ def find_baseline(asked: Asked | None, model: Path) -> Baseline | None:
     places = _places(asked, model)
     for place in places:
         if place.is_file():
-            samples = place.with_suffix(_SAMPLES)
+            samples = place.with_suffix(SAMPLES_SUFFIX)
             if not samples.is_file():
                 raise HoldfastError("file_not_found", path=samples)
-            return Baseline(place, samples)
+            return place
     typer.echo(f"there is no baseline {asked.name}: no {places[0]}", err=True)
     return None
 
@@ -60,8 +46,12 @@ def find_baseline(asked: Asked | None, model: Path) -> Baseline | None:
 def _places(asked: Asked, model: Path) -> list[Path]:
     """Where the result may be; a folder holds one result, or one for each model."""
     if asked.path is None:
-        return [_folder(asked.name, model) / _RESULT]
-    return [asked.path, asked.path / _RESULT, asked.path / _slug(local_name(model)) / _RESULT]
+        return [_folder(asked.name, model) / RESULT_NAME]
+    return [
+        asked.path,
+        asked.path / RESULT_NAME,
+        asked.path / _slug(local_name(model)) / RESULT_NAME,
+    ]
 
 
 def _folder(branch: str, model: Path) -> Path:
@@ -84,9 +74,9 @@ def keep_baseline(branch: str, model: Path, output: AuditOutput) -> Path:
     ignore = FOLDER.parent / ".gitignore"
     if not ignore.exists():
         ignore.write_text(_IGNORED)
-    result = folder / _RESULT
+    result = folder / RESULT_NAME
     for path, content in (
-        (result.with_suffix(_SAMPLES), output.samples),
+        (result.with_suffix(SAMPLES_SUFFIX), output.samples),
         (result, output.result_json),
     ):
         part = path.with_name(f"{path.name}.part")
@@ -95,23 +85,13 @@ def keep_baseline(branch: str, model: Path, output: AuditOutput) -> Path:
     return result
 
 
-def compared(baseline: Baseline, output: AuditOutput, mode: SandboxMode) -> Comparison:
+def compared(baseline: Path, output: AuditOutput, mode: SandboxMode) -> Comparison:
     """Compare an audit that just ended with its baseline, in a locked child.
 
     Raises:
         HoldfastError: `not_comparable` where the two did not ask the same of the same images.
     """
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as folder:
-        candidate = Path(folder) / _RESULT, Path(folder) / f"result{_SAMPLES}"
-        candidate[0].write_bytes(output.result_json)
-        candidate[1].write_bytes(output.samples)
-        return compare_results(
-            (baseline.result, baseline.samples),
-            candidate,
-            _MARGIN,
-            mode=mode,
-            limits=child_limits(1),
-        )
+    return compare_with(baseline, output, mode=mode, limits=child_limits(1))
 
 
 def branch_here(environ: Mapping[str, str] = os.environ) -> str | None:

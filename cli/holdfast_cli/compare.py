@@ -1,5 +1,6 @@
 """`holdfast compare`: what changed between two audits of the same images?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ from holdfast_cli import options as opt
 from holdfast_cli.exits import EXIT
 
 if TYPE_CHECKING:
-    from holdfast.records.comparison import Comparison
+    from holdfast.records.comparison import Comparison, FamilyChange
 
 __all__ = ["compare"]
 
@@ -62,8 +63,25 @@ def _show(found: "Comparison") -> None:
             row.decision,
         )
     console.print(table)
+    for family in found.families:
+        console.print(escape(_told(family)), soft_wrap=True)
+    for finding in found.findings:
+        said = f"{finding.severity} {finding.id}: {finding.sentence} {finding.hint}".rstrip()
+        console.print(escape(said), soft_wrap=True)
     if found.flipped:
-        names = ", ".join(escape(name) for name in found.flipped[:_SHOWN])
-        more = f" and {found.n_flipped - _SHOWN} more" if found.n_flipped > _SHOWN else ""
-        console.print(f"lost their worst case: {names}{more}")
+        console.print(f"lost their worst case: {escape(_names(found.flipped, found.n_flipped))}")
     console.print(f"{found.decision}: {escape(found.sentence)}")
+
+
+def _told(family: "FamilyChange") -> str:
+    """How many answers a family lost and gained, whether by chance, and at which images."""
+    p_value = f"p = {family.p_adjusted:.2g} adjusted over the families"
+    lost = f"{family.family}: {family.lost} answers lost, {family.gained} gained ({p_value})"
+    if not family.n_flipped:
+        return lost
+    return f"{lost}; flip now, held before: {_names(family.flipped, family.n_flipped)}"
+
+
+def _names(names: Sequence[str], n: int) -> str:
+    more = f" and {n - _SHOWN} more" if n > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

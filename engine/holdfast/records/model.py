@@ -33,6 +33,8 @@ class ModelFormat(StrEnum):
     torchscript = "torchscript"
     state_dict = "state_dict"
     safetensors = "safetensors"
+    python = "python"
+    """No file: a function or a module in the process of its caller."""
 
 
 class Layout(StrEnum):
