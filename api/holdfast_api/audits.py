@@ -11,13 +11,14 @@ from holdfast_api import owning
 from holdfast_api.audit_views import OPEN_STATES, audit_views, one_audit
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
+from holdfast_api.repeating import RepeatableRoute
 from holdfast_api.requests import AuditQuery, AuditRequest
 from holdfast_api.views import AuditListView, AuditView
 from holdfast_db.queries import AuditFilters, list_audits
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/audits", tags=["Audits"])
+router = APIRouter(prefix="/v1/audits", tags=["Audits"], route_class=RepeatableRoute)
 
 
 @router.post(
@@ -75,6 +76,22 @@ def cancel_audit(audit_id: str, parts: PartsDep) -> AuditView:
 def retry_audit(audit_id: str, parts: PartsDep) -> AuditView:
     """Run a failed or cancelled audit again."""
     return owning.retry(parts, audit_id)
+
+
+@router.delete(
+    "/{audit_id}",
+    status_code=204,
+    responses={
+        202: {"model": AuditView, "description": "It is being cancelled and removed after that."},
+        **declare("not_found"),
+    },
+)
+def delete_audit(audit_id: str, parts: PartsDep) -> Response:
+    """Remove an audit and what it left; one that runs is cancelled first."""
+    view = owning.remove(parts, audit_id)
+    if view is None:
+        return Response(status_code=204)
+    return Response(view.model_dump_json(), status_code=202, media_type="application/json")
 
 
 def _read(parts: Parts, audit_id: str) -> AuditView:

@@ -40,7 +40,7 @@ class Edge:
     """Wraps the whole application; what nobody caught ends here as a 500 without its cause."""
 
     def __init__(self, app: ASGIApp, max_json_bytes: int) -> None:
-        """Wrap `app`; bodies of anything but an upload's PUT end at `max_json_bytes`."""
+        """Wrap `app`; bodies of anything but an upload end at `max_json_bytes`."""
         self._app = app
         self._max_json_bytes = max_json_bytes
 
@@ -52,7 +52,7 @@ class Edge:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         sender = _Sender(send, request_id)
-        if scope["method"] != "PUT":
+        if not _takes_files(scope):
             receive = _limited(scope, receive, self._max_json_bytes)
         try:
             await self._app(scope, receive, sender)
@@ -89,6 +89,11 @@ def _allow_own_parts(headers: MutableHeaders) -> None:
     """A page that set no policy of its own may use our style sheet and scripts."""
     if headers["content-security-policy"] == _HEADERS["content-security-policy"]:
         headers["content-security-policy"] = PAGE_CSP
+
+
+def _takes_files(scope: Scope) -> bool:
+    """Whether the body is that of an upload, which has limits of its own."""
+    return scope["method"] in ("PUT", "PATCH") and scope["path"].startswith("/v1/uploads/")
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,6 +1,6 @@
 """The OpenAPI document: true about errors, short operation ids, the records by their names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from holdfast_api.problems import CODES, ProblemView, declare
 from holdfast_api.rendering import VERSION
+from holdfast_api.repeating import IDEMPOTENCY_KEY, REPEATABLE_CODES, RepeatableRoute
 from holdfast_api.routers import API_ROUTERS
 from holdfast_api.scopes import OPEN, SCOPES
 
@@ -61,7 +62,10 @@ def document() -> dict[str, Any]:
         tags=_TAGS,
         separate_input_output_schemas=False,
     )
+    repeatable = _repeatable()
     for method, operation in _operations(made):
+        if method == "post" and operation["operationId"] in repeatable:
+            _take_key(operation)
         _complete(method, operation)
     _name_records(made["components"]["schemas"])
     made["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -76,6 +80,28 @@ def _operation_id(route: APIRoute) -> str:
 def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for item in made["paths"].values():
         yield from ((method, item[method]) for method in item if method in _METHODS)
+
+
+def _repeatable() -> set[str]:
+    """The names of the endpoints that honour an `Idempotency-Key`."""
+    routes = (route for router in API_ROUTERS for route in router.routes)
+    return {route.name for route in routes if isinstance(route, RepeatableRoute)}
+
+
+def _take_key(operation: dict[str, Any]) -> None:
+    """Say that a POST may be sent again under the same key, and what may come of it."""
+    schema = {"type": "string", "minLength": 1, "maxLength": 255}
+    key = {"name": IDEMPOTENCY_KEY, "in": "header", "required": False, "schema": schema}
+    operation.setdefault("parameters", []).append(key)
+    _declare(operation, REPEATABLE_CODES)
+
+
+def _declare(operation: dict[str, Any], more: Iterable[str]) -> None:
+    """Add errors to those that an operation declares."""
+    responses = operation["responses"]
+    codes = {code for response in responses.values() for code in response.get(CODES, [])}
+    declared = declare(*codes, *more)
+    responses.update({str(status): answer for status, answer in declared.items()})
 
 
 def _complete(method: str, operation: dict[str, Any]) -> None:

@@ -26,8 +26,10 @@ from holdfast_api.views import AuditView
 from holdfast_db import jobs
 from holdfast_db.projects import count_queued_of, ensure_project, get_project
 from holdfast_db.queries import count_queued, get_model, get_probe_set
+from holdfast_db.removal import ask_for_removal, remove_audit
+from holdfast_db.tables import ModelRow
 
-__all__ = ["cancel", "retry", "submit"]
+__all__ = ["cancel", "remove", "retry", "submit"]
 
 _RETRY_S: Final = 30
 
@@ -46,7 +48,7 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
         policy = choose_policy(session, project, body.policy, body.policy_id)
         if _is_compared(body, policy):  # two results are compared on all their images
             plan = plan.model_copy(update={"full": True})
-        new = _asked(session, body, project, plan, policy)
+        new = _asked(session, body, project, _with_architecture(session, plan, body), policy)
         _check_parts(session, new)
     same = sameness(parts, new, sequential=is_sequential(plan, policy))
     taken = None if body.fresh else find_taken(parts, same, policy)
@@ -91,6 +93,14 @@ def _asked(
     )
 
 
+def _with_architecture(session: Session, plan: AuditPlan, body: AuditRequest) -> AuditPlan:
+    """The plan, with the architecture under which the weights were filed unless it names one."""
+    model = get_model(session, known_id(body.model_id, "model"))
+    if plan.architecture is not None or model is None or model.architecture is None:
+        return plan
+    return plan.model_copy(update={"architecture": model.architecture})
+
+
 def _is_compared(body: AuditRequest, policy: GatePolicy | None) -> bool:
     """Whether a baseline is asked for: then every image counts, in the first audit as well."""
     return body.baseline is not None or (policy is not None and policy.baseline.branch is not None)
@@ -110,6 +120,22 @@ def cancel(parts: Parts, audit_id: str) -> AuditView:
         return one_audit(session, audit_id)
 
 
+def remove(parts: Parts, audit_id: str) -> AuditView | None:
+    """Remove an audit; while a worker still has it, its view: it goes with the next clean-up.
+
+    Raises:
+        HoldfastError: `not_found`.
+    """
+    with parts.db.transaction() as session:
+        row = audit_row(session, audit_id)
+        jobs.request_cancel(session, row.id)
+        if remove_audit(session, row.id):
+            return None
+        ask_for_removal(session, row.id)
+        session.expire_all()
+        return one_audit(session, audit_id)
+
+
 def retry(parts: Parts, audit_id: str) -> AuditView:
     """Queue a failed or cancelled audit again.
 
@@ -119,7 +145,7 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
         _check_queue(session, parts, row.project)
-        if not jobs.retry(session, row.id):
+        if row.remove_requested or not jobs.retry(session, row.id):
             raise HoldfastError("not_retryable", id=row.id, state=row.state)
         session.expire_all()
         view = one_audit(session, audit_id)
@@ -127,13 +153,14 @@ def retry(parts: Parts, audit_id: str) -> AuditView:
     return view
 
 
-def _check_parts(session: Session, new: jobs.NewAudit) -> None:
+def _check_parts(session: Session, new: jobs.NewAudit) -> ModelRow:
     """An audit uses what is in its own project, or its readers would see another's names."""
     model, probe_set = get_model(session, new.model_id), get_probe_set(session, new.probe_set_id)
     if model is None or model.project != new.project:
         raise HoldfastError("not_found", what=f"model in project {new.project}")
     if probe_set is None or probe_set.project != new.project:
         raise HoldfastError("not_found", what=f"probe set in project {new.project}")
+    return model
 
 
 def _check_queue(session: Session, parts: Parts, slug: str) -> None:

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from holdfast_api.callers import EVERYBODY, Caller, Door
 from holdfast_api.scopes import caller_of
 from holdfast_api.settings import ApiSettings
+from holdfast_db.partials import Partials
 from holdfast_db.session import Database
 from holdfast_db.store import FileStore
 
@@ -32,6 +33,7 @@ class Parts:
     store: FileStore
     ring: Ring
     min_free_bytes: int
+    partials: Partials
     door: Door
     whole_db: Database
     caller: Caller = EVERYBODY

@@ -34,7 +34,9 @@ __all__ = [
 CODES: Final = "x-holdfast-codes"
 """Where the OpenAPI document lists the codes behind a status."""
 MEDIA_TYPE: Final = "application/problem+json"
-_CUT_OFF: Final = frozenset({"body_too_large", "slow_body", "storage_full"})
+_CUT_OFF: Final = frozenset(
+    {"body_too_large", "slow_body", "storage_full", "upload_busy", "wrong_offset"}
+)
 _RETRIED: Final = frozenset({429, 503})
 _RETRY_S: Final = "30"
 _MAX_FIELD_ERRORS = 20
@@ -102,6 +104,8 @@ def answer(problem: ProblemView, headers: Mapping[str, str] | None = None) -> Re
         extra["WWW-Authenticate"] = "Bearer"
     if problem._retry_after_s is not None:  # noqa: SLF001 - our own class
         extra["Retry-After"] = problem._retry_after_s  # noqa: SLF001 - our own class
+    if problem.code == "tus_version":
+        extra["Tus-Version"] = "1.0.0"
     if problem.code in _CUT_OFF:
         # Otherwise the server goes on receiving, and throwing away, what the client still sends.
         extra["Connection"] = "close"

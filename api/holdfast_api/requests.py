@@ -133,9 +133,10 @@ class Request(BaseModel):
 
 
 class UploadRequest(Request):
-    """Announces a file; its bytes follow with PUT."""
+    """Announces a file; its bytes follow with PUT, or in pieces with PATCH as tus has it."""
 
     kind: Literal["model", "probes"]
+    via: Literal["put", "tus"] = "put"
     size_bytes: Annotated[int, Field(ge=0, lt=1 << 60)]
     sha256: Sha256 | None = None
     filename: Title | None = None
@@ -155,7 +156,12 @@ class _FromFile(Request):
 
 
 class ModelRequest(_FromFile):
-    """Gives a name to an uploaded model file."""
+    """Gives a name to an uploaded model file.
+
+    `architecture` names the network of a file that holds weights only: `timm/resnet18`.
+    """
+
+    architecture: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class ProbeSetRequest(_FromFile):

@@ -18,6 +18,7 @@ from holdfast_api import (
     projects,
     reference,
     tokens,
+    tus,
     uploads,
     webhooks,
     workers,
@@ -27,6 +28,7 @@ __all__ = ["API_ROUTERS", "PAGE_ROUTERS"]
 
 API_ROUTERS: Final = (
     uploads.router,
+    tus.router,
     assets.router,
     audits.router,
     events.router,

@@ -13,9 +13,10 @@ from holdfast.errors import HoldfastError
 from holdfast_api.parts import Parts
 from holdfast_api.settings import ApiSettings
 
-__all__ = ["check_room", "receive"]
+__all__ = ["check_length", "check_room", "pour", "receive"]
 
 _BLOCK_BYTES: Final = 4 << 20
+_FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 def check_room(parts: Parts, size_bytes: int) -> None:
@@ -28,38 +29,63 @@ def check_room(parts: Parts, size_bytes: int) -> None:
         raise HoldfastError("storage_full")
 
 
+def check_length(request: Request, limit_bytes: int) -> None:
+    """Refuse a body that does not say its length, says too much, or is a form.
+
+    Raises:
+        HoldfastError: `length_required`, `body_too_large`, `unsupported_media_type`.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in _FORMS:  # what curl sends unless it is told otherwise: the file would be a form
+        raise HoldfastError("unsupported_media_type", expected="application/octet-stream")
+    announced = request.headers.get("content-length", "")
+    if not (announced.isascii() and announced.isdigit()):
+        raise HoldfastError("length_required")
+    if int(announced[:20]) > limit_bytes:
+        raise _too_large(limit_bytes)
+
+
 async def receive(
     request: Request, write: Callable[[bytes], object], size_bytes: int, settings: ApiSettings
 ) -> None:
-    """Pass the body on in blocks, from a thread, so that the event loop stays free.
+    """Pass on a body that must have `size_bytes`; see `pour`.
 
     Raises:
-        HoldfastError: `body_too_large`, `incomplete_body`, `slow_body`; what `write` raises.
+        HoldfastError: `incomplete_body`, and what `check_length` and `pour` raise.
     """
-    _check_announced(request, size_bytes)
+    check_length(request, size_bytes)
+    seen = await pour(request, write, size_bytes, settings)
+    if seen < size_bytes:
+        raise HoldfastError("incomplete_body", n=seen, m=size_bytes)
+
+
+async def pour(
+    request: Request, write: Callable[[bytes], object], limit_bytes: int, settings: ApiSettings
+) -> int:
+    """Pass the body on in blocks, from a thread, so that the event loop stays free.
+
+    Returns:
+        How many bytes came; fewer than were announced when the connection broke.
+
+    Raises:
+        HoldfastError: `body_too_large`, `slow_body`; what `write` raises.
+    """
     seen = 0
     pending = bytearray()
     async for chunk in _paced(request, settings):
         seen += len(chunk)
-        if seen > size_bytes:
-            raise _too_large(size_bytes)
+        if seen > limit_bytes:
+            raise _too_large(limit_bytes)
         pending += chunk
         if len(pending) >= _BLOCK_BYTES:
             await anyio.to_thread.run_sync(write, bytes(pending))
             pending.clear()
     await anyio.to_thread.run_sync(write, bytes(pending))
-    if seen < size_bytes:
-        raise HoldfastError("incomplete_body", n=seen, m=size_bytes)
+    return seen
 
 
-def _check_announced(request: Request, size_bytes: int) -> None:
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > size_bytes:
-        raise _too_large(size_bytes)
-
-
-def _too_large(size_bytes: int) -> HoldfastError:
-    return HoldfastError("body_too_large", limit=size_bytes, setting="the announced size_bytes")
+def _too_large(limit_bytes: int) -> HoldfastError:
+    return HoldfastError("body_too_large", limit=limit_bytes, setting="the announced size_bytes")
 
 
 async def _paced(request: Request, settings: ApiSettings) -> AsyncIterator[bytes]:

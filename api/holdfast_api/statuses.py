@@ -27,7 +27,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "upload_not_ready",
         "wrong_offset",
     ),
-    410: ("upload_expired",),
+    410: ("upload_gone",),
     411: ("length_required",),
     412: ("tus_version",),
     413: (

@@ -2,36 +2,44 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
 from holdfast.probes.sniff import check_archive
-from holdfast.runtimes.sniff import sniff
+from holdfast.runtimes.sniff import sniff, sniff_file
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import UploadRequest
 from holdfast_api.settings import ApiSettings
+from holdfast_api.sink import check_room
 from holdfast_api.views import BlobView, UploadView
-from holdfast_db.assets import add_blob
+from holdfast_db.assets import add_blob, keep_blob
 from holdfast_db.projects import has_blob
 from holdfast_db.queries import get_blob, get_upload
+from holdfast_db.references import BLOB_USERS
 from holdfast_db.store import BlobWriter, StoredBlob
-from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow, UploadRow
+from holdfast_db.tables import BlobRow, UploadRow
 
 __all__ = [
     "REFUSALS",
     "announce",
+    "check_blob",
     "complete",
+    "create",
     "find_blob",
     "forget",
+    "keep",
     "kind_of_archive",
     "kind_of_model",
-    "limit_of",
+    "note_offset",
     "open_upload",
+    "refuse",
     "show",
+    "sniff_model",
 ]
 
 MODEL_REFUSALS: Final = ("unsupported_format", "pickle_refused")
@@ -51,19 +59,27 @@ def limit_of(kind: str, settings: ApiSettings) -> tuple[int, str]:
     return settings.max_probes_bytes, "HOLDFAST_MAX_PROBES_BYTES"
 
 
-def kind_of_model(path: Path) -> str:
+def kind_of_model(path: Path, *, has_architecture: bool = False) -> str:
     """The format of a model file, refused here when no audit would take it.
 
     Raises:
         HoldfastError: one of `MODEL_REFUSALS`, `invalid_safetensors`, or what is wrong with a zip.
     """
-    return sniff(path).value
+    return sniff(path, has_architecture=has_architecture).value
 
 
-def kind_of_archive(path: Path) -> str:
-    """The kind of an image archive; see `check_archive` for what it refuses."""
+def sniff_model(file: BinaryIO) -> str:
+    """The format of the bytes of an upload, which may be weights that get an architecture later."""
+    return sniff_file(file, has_architecture=True).value
+
+
+def kind_of_archive(path: Path) -> tuple[str, int | None]:
+    """The kind of an image archive, and how many images it seems to hold.
+
+    See `check_archive` for what it refuses.
+    """
     with path.open("rb") as file:
-        return check_archive(file)
+        return check_archive(file), count_images(file)
 
 
 def find_blob(parts: Parts, sha256: str) -> BlobView | None:
@@ -78,7 +94,27 @@ def find_blob(parts: Parts, sha256: str) -> BlobView | None:
             return None
     if row is None or not parts.store.exists(row.sha256):
         return None
+    with parts.whole_db.transaction() as session:
+        keep_blob(session, row.sha256)
     return BlobView(sha256=row.sha256, size_bytes=row.size_bytes)
+
+
+def create(parts: Parts, body: UploadRequest) -> UploadView:
+    """Announce a file, unless it is empty, too large, or more than the disk takes.
+
+    Raises:
+        HoldfastError: `empty_file`, `file_too_large`, `storage_full`.
+    """
+    limit, setting = limit_of(body.kind, parts.settings)
+    what = "The model" if body.kind == "model" else "The image archive"
+    if body.size_bytes == 0:
+        raise HoldfastError("empty_file", what=what)
+    if body.size_bytes > limit:
+        raise HoldfastError(
+            "file_too_large", what=what, n=body.size_bytes, limit=limit, setting=setting
+        )
+    check_room(parts, body.size_bytes)
+    return announce(parts, body)
 
 
 def announce(parts: Parts, body: UploadRequest) -> UploadView:
@@ -86,6 +122,7 @@ def announce(parts: Parts, body: UploadRequest) -> UploadView:
     row = UploadRow(
         project=parts.caller.project,
         kind=body.kind,
+        via=body.via,
         size_bytes=body.size_bytes,
         sha256=body.sha256,
         filename=body.filename,
@@ -127,13 +164,23 @@ def complete(
     if upload.sha256 is not None and checksum not in (None, upload.sha256):
         raise HoldfastError("checksum_mismatch")
     blob = writer.commit(checksum or upload.sha256)
-    kind_of = kind_of_model if upload.kind == "model" else kind_of_archive
     try:
-        kind_of(parts.store.path(blob.sha256))
+        with parts.store.path(blob.sha256).open("rb") as file:
+            (sniff_model if upload.kind == "model" else check_archive)(file)
     except HoldfastError as error:
-        _refuse(parts, upload.id, blob, error.code)
+        _drop_if_unknown(parts, blob)
+        refuse(parts, upload.id, error.code)
         raise
-    return _keep(parts, upload.id, blob)
+    view = keep(parts, upload.id, blob)
+    parts.partials.remove(upload.id)
+    return view
+
+
+def note_offset(parts: Parts, upload_id: str, offset: int) -> None:
+    """Note how many bytes of an open upload count."""
+    is_open = (UploadRow.id == upload_id, UploadRow.state == "open")
+    with parts.db.transaction() as session:
+        session.execute(update(UploadRow).where(*is_open).values(offset=offset))
 
 
 def forget(parts: Parts, upload_id: str) -> None:
@@ -142,6 +189,7 @@ def forget(parts: Parts, upload_id: str) -> None:
         found = _get(session, upload_id)
     with parts.whole_db.transaction() as session:
         row = _get(session, found.id)
+        parts.partials.remove(row.id)
         session.delete(row)
         session.flush()
         if row.state != "complete" or row.sha256 is None or _is_used(session, row.sha256):
@@ -150,11 +198,17 @@ def forget(parts: Parts, upload_id: str) -> None:
         parts.store.delete(row.sha256)
 
 
-def _keep(parts: Parts, upload_id: str, blob: StoredBlob) -> UploadView:
+def keep(parts: Parts, upload_id: str, blob: StoredBlob) -> UploadView:
+    """Note that all bytes of an upload are in the store.
+
+    Raises:
+        HoldfastError: `upload_finished` when another sender was first.
+    """
     values = {"sha256": blob.sha256, "offset": blob.size_bytes}
     try:
         with parts.db.transaction() as session:
             add_blob(session, blob)
+            check_blob(parts, blob)
             _close(session, upload_id, state="complete", **values)
             return _view(_get(session, upload_id))
     except HoldfastError:
@@ -162,8 +216,20 @@ def _keep(parts: Parts, upload_id: str, blob: StoredBlob) -> UploadView:
         raise
 
 
-def _refuse(parts: Parts, upload_id: str, blob: StoredBlob, code: str) -> None:
-    _drop_if_unknown(parts, blob)
+def check_blob(parts: Parts, blob: StoredBlob) -> None:
+    """Look whether a file is here in the transaction that notes it.
+
+    The clean-up may have removed it just before its row was ours.
+
+    Raises:
+        HoldfastError: `not_found`.
+    """
+    if not parts.store.exists(blob.sha256):
+        raise HoldfastError("not_found", what="blob")
+
+
+def refuse(parts: Parts, upload_id: str, code: str) -> None:
+    """End an upload whose bytes are not wanted."""
     with parts.db.transaction() as session:
         _close(session, upload_id, state="failed", error_code=code)
 
@@ -184,8 +250,7 @@ def _close(session: Session, upload_id: str, **values: object) -> None:
 
 
 def _is_used(session: Session, sha256: str) -> bool:
-    users = (ModelRow.sha256, ProbeSetRow.sha256, UploadRow.sha256)
-    return any(session.scalar(select(exists().where(column == sha256))) for column in users)
+    return any(session.scalar(select(exists().where(column == sha256))) for column in BLOB_USERS)
 
 
 def _get(session: Session, upload_id: str) -> UploadRow:
@@ -206,6 +271,6 @@ def _view(row: UploadRow) -> UploadView:
 
 
 _COPIED = (
-    *("id", "kind", "state", "offset", "size_bytes", "sha256", "filename"),
+    *("id", "kind", "via", "state", "offset", "size_bytes", "sha256", "filename"),
     *("created_at", "expires_at"),
 )

@@ -1,24 +1,29 @@
-"""Uploads: announce a file, send its bytes as a raw body, use it by id or by SHA-256."""
+"""Uploads: announce a file, send its bytes as a raw body, use it by id or by SHA-256.
+
+How the same is done in pieces, as the tus protocol has it, is in `tus`.
+"""
 
 from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import FileResponse
 
 from holdfast.errors import HoldfastError
-from holdfast_api import storing
+from holdfast_api import storing, tus
 from holdfast_api.parts import PartsDep
 from holdfast_api.problems import declare
+from holdfast_api.repeating import RepeatableRoute
 from holdfast_api.requests import UploadRequest
+from holdfast_api.resuming import here
 from holdfast_api.sink import check_room, receive
 from holdfast_api.views import BlobView, UploadView
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1", tags=["Uploads"])
-_BODY = {
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-}
+router = APIRouter(prefix="/v1", tags=["Uploads"], route_class=RepeatableRoute)
+_OCTETS = "application/octet-stream"
+_BODY = {"content": {_OCTETS: {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @router.post(
@@ -27,26 +32,27 @@ _BODY = {
     response_model=UploadView | BlobView,
     responses={
         200: {"model": BlobView, "description": "These bytes are here already."},
-        **declare("empty_file", "file_too_large", "storage_full"),
+        **declare("empty_file", "file_too_large", "storage_full", "tus_version"),
     },
 )
 def create_upload(
-    body: UploadRequest, parts: PartsDep, response: Response
-) -> UploadView | BlobView:
-    """Announce a file. With a `sha256` that the service already has, nothing needs to be sent."""
-    limit, setting = storing.limit_of(body.kind, parts.settings)
-    what = "The model" if body.kind == "model" else "The image archive"
-    if body.size_bytes == 0:
-        raise HoldfastError("empty_file", what=what)
-    if body.size_bytes > limit:
-        raise HoldfastError(
-            "file_too_large", what=what, n=body.size_bytes, limit=limit, setting=setting
-        )
+    parts: PartsDep,
+    response: Response,
+    headers: Annotated[tus.CreationHeaders, Header()],
+    body: UploadRequest | None = None,
+) -> UploadView | BlobView | Response:
+    """Announce a file: with a JSON body, or without one by the headers of tus.
+
+    With a `sha256` that the service already has, nothing needs to be sent.
+    """
+    if headers.tus_resumable is not None:
+        return tus.creation(parts, headers)
+    if body is None:
+        raise HoldfastError("invalid_request")
     if body.sha256 is not None and (known := storing.find_blob(parts, body.sha256)) is not None:
         response.status_code = 200
         return known
-    check_room(parts, body.size_bytes)
-    view = storing.announce(parts, body)
+    view = storing.create(parts, body)
     response.headers["Location"] = view.url
     return view
 
@@ -57,7 +63,7 @@ def create_upload(
     openapi_extra={"requestBody": {"required": True, **_BODY}},
     responses=declare(
         *("not_found", "upload_finished", "incomplete_body", "body_too_large", "slow_body"),
-        *("checksum_mismatch", "storage_full"),
+        *("checksum_mismatch", "storage_full", "length_required", "unsupported_media_type"),
         *storing.REFUSALS,
     ),
 )
@@ -83,19 +89,40 @@ async def put_upload(
 @router.get("/uploads/{upload_id}", responses=declare("not_found"))
 def get_upload(upload_id: str, parts: PartsDep) -> UploadView:
     """How far an upload is, and why it failed."""
-    return storing.show(parts, upload_id)
+    return here(parts, storing.show(parts, upload_id))
 
 
 @router.delete("/uploads/{upload_id}", status_code=204, responses=declare("not_found"))
-def delete_upload(upload_id: str, parts: PartsDep) -> None:
+def delete_upload(upload_id: str, parts: PartsDep, response: Response) -> None:
     """Forget an upload. Bytes that a model or probe set uses stay."""
     storing.forget(parts, upload_id)
+    response.headers.update(tus.VERSION)
 
 
 @router.head("/blobs/sha256:{sha256}", responses=declare("not_found"))
 def head_blob(sha256: str, parts: PartsDep) -> Response:
-    """Whether the service has these bytes, and how many they are."""
+    """Whether the project has these bytes, and how many they are."""
     known = storing.find_blob(parts, sha256)
     if known is None:
         raise HoldfastError("not_found", what="blob")
     return Response(headers={"Content-Length": str(known.size_bytes)})
+
+
+@router.get(
+    "/blobs/sha256:{sha256}",
+    response_class=FileResponse,
+    responses={
+        200: {**_BODY, "description": "The bytes."},
+        206: {**_BODY, "description": "The range that was asked for."},
+        416: {"description": "The range is not in the file."},
+        **declare("not_found"),
+    },
+)
+def get_blob(sha256: str, parts: PartsDep) -> Response:
+    """The bytes of a stored file, for an admin; `Range` is understood."""
+    known = storing.find_blob(parts, sha256)
+    if known is None:
+        raise HoldfastError("not_found", what="blob")
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, no-cache"}
+    path = parts.store.path(known.sha256)
+    return FileResponse(path, filename=sha256, media_type=_OCTETS, headers=headers)

@@ -25,10 +25,14 @@ __all__ = [
 
 
 class UploadView(BaseModel):
-    """An announced file. `url` takes its bytes; `code` says why it failed."""
+    """An announced file. `url` takes its bytes, with PUT at once or with PATCH in pieces.
+
+    `offset` is how many have come; `code` says why it failed.
+    """
 
     id: str
     kind: Literal["model", "probes"]
+    via: Literal["put", "tus"]
     state: Literal["open", "complete", "failed"]
     url: str
     offset: int
@@ -55,6 +59,7 @@ class ModelView(BaseModel):
     project: str
     name: str
     format: str
+    architecture: str | None
     sha256: str
     size_bytes: int
     filename: str | None
@@ -62,12 +67,13 @@ class ModelView(BaseModel):
 
 
 class ProbeSetView(BaseModel):
-    """An archive of images under a name."""
+    """An archive of images under a name; `images` is how many it seems to hold, if that shows."""
 
     id: str
     project: str
     name: str
     archive: str
+    images: int | None
     sha256: str
     size_bytes: int
     created_at: datetime

@@ -42,7 +42,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     server: opt.Server = None,
     wait: opt.Wait = True,
     timeout: opt.Timeout = "30m",  # type: ignore[assignment] # typer parses the default, too
-    project: opt.Project = "default",
+    project: opt.Project = None,
     branch: opt.Branch = None,
     commit: opt.Commit = None,
     github: opt.GitHub = False,
@@ -108,7 +108,7 @@ def _here(
 def _there(
     order: "Order",
     server: str,
-    place: tuple[str, str | None, str | None],
+    place: tuple[str | None, str | None, str | None],
     timeout_s: float | None,
     finish: Callable[["Outcome"], int],
 ) -> int:

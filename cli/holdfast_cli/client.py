@@ -9,11 +9,13 @@ from typing import Any, Final, Literal, Self, final
 import httpx
 
 from holdfast.errors import ERRORS, HoldfastError, clean
+from holdfast_cli.pieces import send_in_pieces
 
 __all__ = ["Client", "sha256_of", "told"]
 
 _BLOCK_BYTES: Final = 1 << 20
 _TRIES: Final = 4
+_PIECES_ABOVE_BYTES: Final = 64 << 20
 _TIMEOUT: Final = httpx.Timeout(10, read=90, write=90)
 
 
@@ -34,8 +36,11 @@ def _opened(path: Path) -> Any:  # noqa: ANN401 - a binary file
 class Client:
     """One service. Use as a context manager."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        """Remember where the service is; nothing is sent yet."""
+    def __init__(
+        self, url: str, token: str | None = None, *, pieces_above_bytes: int = _PIECES_ABOVE_BYTES
+    ) -> None:
+        """Remember where the service is; nothing is sent yet. Larger files go in pieces."""
+        self._pieces_above_bytes = pieces_above_bytes
         self.url = url.rstrip("/")
         headers = {"User-Agent": "holdfast"}
         if token:
@@ -84,17 +89,38 @@ class Client:
         sha256, size = sha256_of(path), path.stat().st_size
         if size == 0:
             raise HoldfastError("empty_file", what=filename)
+        if self._has(sha256):
+            return sha256
+        in_pieces = size > self._pieces_above_bytes
         announced = {"kind": kind, "size_bytes": size, "sha256": sha256, "filename": filename}
-        upload = self.post("/v1/uploads", announced)
-        if upload["state"] != "exists":
-            headers = {
-                "Content-Type": "application/octet-stream",
-                "Content-Length": str(size),
-                "X-Checksum-Sha256": sha256,
-            }
-            body = _blocks(path, lambda done: on_step(done, size))
-            self._checked(self._send("PUT", upload["url"], content=body, headers=headers))
+        upload = self.post("/v1/uploads", {**announced, "via": "tus" if in_pieces else "put"})
+        if upload["state"] == "exists":
+            return sha256
+        if in_pieces:
+            send_in_pieces(self, upload["url"], path, on_step)
+            return sha256
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(size),
+            "X-Checksum-Sha256": sha256,
+        }
+        body = _blocks(path, lambda done: on_step(done, size))
+        self._checked(self._send("PUT", upload["url"], content=body, headers=headers))
         return sha256
+
+    def send_piece(self, url: str, offset: int, size: int, body: Iterator[bytes]) -> None:
+        """Send a piece of a file to an upload, as tus has it."""
+        headers = {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(size),
+        }
+        self._checked(self._send("PATCH", url, content=body, headers=headers))
+
+    def _has(self, sha256: str) -> bool:
+        """Whether the bytes are there; what is wrong with a question is told by the next one."""
+        return self._send("HEAD", f"/v1/blobs/sha256:{sha256}").is_success
 
     def _patient(self, method: str, link: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         """A request that may be repeated, over a restart of the service of some seconds."""

@@ -13,6 +13,7 @@ from holdfast_cli.inspect import inspect
 from holdfast_cli.problems import guarded
 from holdfast_cli.serve import serve, worker
 from holdfast_cli.stored import gate, report
+from holdfast_cli.token import app as token
 from holdfast_cli.verify import verify
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for _command in (audit, gate, compare, report, verify, inspect, serve, worker, doctor):
     app.command()(_command)
+app.add_typer(token, name="token")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it with the flag's value

@@ -283,7 +283,14 @@ Timeout = Annotated[
         rich_help_panel=_SERVICE,
     ),
 ]
-Project = Annotated[str, typer.Option(help="The project on the service.", rich_help_panel=_SERVICE)]
+Project = Annotated[
+    str | None,
+    typer.Option(
+        help="The project on the service; the token's own, or `default`, when left out.",
+        rich_help_panel=_SERVICE,
+        show_default=False,
+    ),
+]
 Branch = Annotated[
     str | None,
     typer.Option(help="The branch of this model.", rich_help_panel=_SERVICE, show_default=False),

@@ -41,9 +41,9 @@ _OPEN: Final = ("queued", "running")
 @final
 @dataclass(frozen=True)
 class Place:
-    """Where on a service an audit belongs."""
+    """Where on a service an audit belongs; without a project, where the token does."""
 
-    project: str = "default"
+    project: str | None = None
     branch: str | None = None
     commit: str | None = None
 
@@ -58,7 +58,9 @@ def submit(client: Client, order: Order, place: Place, report: Report) -> dict[s
     model = _bring(client, "model", order.model, order.model.name, report)
     with packed(order.data) as probes:
         probe_set = _bring(client, "probes", probes, order.data.name, report)
-    project = {"project": place.project}
+    if order.plan.architecture is not None:
+        model["architecture"] = order.plan.architecture
+    project = {} if place.project is None else {"project": place.project}
     files = {
         "model_id": client.post("/v1/models", {**project, **model})["id"],
         "probe_set_id": client.post("/v1/probe-sets", {**project, **probe_set})["id"],

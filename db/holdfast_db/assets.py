@@ -1,8 +1,9 @@
 """Rows for files: what the store holds, and the models and probe sets that refer to it."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
@@ -10,7 +11,7 @@ from holdfast_db.inserting import insert_if_new
 from holdfast_db.store import StoredBlob
 from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow
 
-__all__ = ["NewModel", "NewProbeSet", "add_blob", "add_model", "add_probe_set"]
+__all__ = ["NewModel", "NewProbeSet", "add_blob", "add_model", "add_probe_set", "keep_blob"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,19 @@ class NewProbeSet:
 
 
 def add_blob(session: Session, blob: StoredBlob) -> None:
-    """Note that a file is in the store; noting it twice is fine."""
+    """Note that a file is in the store; noting it again gives it a new day (see `retention`)."""
     values = {"sha256": blob.sha256, "size_bytes": blob.size_bytes}
-    insert_if_new(session, BlobRow, {**values, "created_at": db_now(session)})
+    now = db_now(session)
+    if not insert_if_new(session, BlobRow, {**values, "created_at": now}):
+        here = BlobRow.sha256 == blob.sha256
+        session.execute(update(BlobRow).where(here).values(created_at=now))
+
+
+def keep_blob(session: Session, sha256: str) -> None:
+    """Give a file a new day, because somebody was told that it is here; at most once an hour."""
+    now = db_now(session)
+    old = (BlobRow.sha256 == sha256, BlobRow.created_at < now - timedelta(hours=1))
+    session.execute(update(BlobRow).where(*old).values(created_at=now))
 
 
 def add_model(session: Session, new: NewModel) -> tuple[ModelRow, bool]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from holdfast_db.clock import db_now
 from holdfast_db.inserting import insert_if_new
 from holdfast_db.jobs.steps import changed
+from holdfast_db.references import OPEN
 from holdfast_db.tables import (
     AuditRow,
     BaselineRow,
@@ -21,7 +22,6 @@ from holdfast_db.tables import (
 from holdfast_db.tokens import revoke_tokens_of
 
 __all__ = [
-    "OPEN",
     "add_project",
     "change_project",
     "count_queued_of",
@@ -32,8 +32,6 @@ __all__ = [
     "list_projects",
     "remove_project",
 ]
-
-OPEN = ("queued", "running")
 
 
 def get_project(session: Session, slug: str) -> ProjectRow | None:

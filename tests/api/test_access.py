@@ -29,9 +29,12 @@ _STRANGER: Final = {
     **dict.fromkeys(("create_upload", "create_token"), 201),
     **dict.fromkeys(("create_project", "delete_project"), 403),  # for tokens without a project
 }
-_DONE: Final = {"cancel_audit": 409, "retry_audit": 409}
-"""The audit of the scene is over."""
-_LAST: Final = (*("delete_upload", "delete_token", "delete_project"),)
+_DONE: Final = {"cancel_audit": 409, "retry_audit": 409, "put_upload": 409}
+"""The audit of the scene is over, and its upload got its bytes from `append_upload`."""
+_LAST: Final = (
+    *("delete_upload", "delete_audit", "delete_token", "delete_model", "delete_probe_set"),
+    "delete_project",
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Scene:
             "judge_audit": {"json": {"policy": PASSING}},
             "create_project": {"json": {"slug": "new"}},
             "change_project": {"json": {"name": "New"}},
+            "delete_model": {"params": {"audits": "true"}},
+            "delete_probe_set": {"params": {"audits": "true"}},
             "create_token": {"json": {"name": "n", "scope": "read"}},
         }
         return requests.get(name, {})

@@ -1,6 +1,11 @@
+import io
+import json
+
+import numpy as np
 import pytest
 
 from apiworld import MODEL, PROBES, World, zip_of
+from holdfast_db.queries import get_audit
 
 _KINDS = [("models", "model", MODEL), ("probe-sets", "probes", PROBES)]
 
@@ -64,3 +69,46 @@ def test_a_probe_set_knows_its_kind_of_archive(world: World) -> None:
 def test_a_name_needs_exactly_one_source(world: World, source: dict[str, str]) -> None:
     answer = world.client.post("/v1/models", json={"name": "net", **source})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_weights_are_a_model_only_with_an_architecture(world: World) -> None:
+    """A state_dict is a zip of pickles; which network it belongs to only its owner knows."""
+    sent = world.put(zip_of(**{"weights/data_pkl": b"x", "weights/version": b"3"}))
+    assert sent.status_code == 201, sent.text
+    body = {"name": "net", "upload_id": sent.json()["id"]}
+    answer = world.client.post("/v1/models", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (415, "pickle_refused")
+    answer = world.client.post("/v1/models", json={**body, "architecture": "keras/resnet"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "architecture_unavailable")
+    made = world.client.post("/v1/models", json={**body, "architecture": "timm/resnet18"})
+    assert (made.status_code, made.json()["format"]) == (201, "state_dict")
+    assert made.json()["architecture"] == "timm/resnet18"
+    again = world.client.post("/v1/models", json={**body, "architecture": "timm/resnet50"})
+    assert (again.status_code, again.json()["code"]) == (409, "name_taken")
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"), [({}, "timm/resnet18"), ({"architecture": "timm/vit"}, "timm/vit")]
+)
+def test_an_audit_knows_the_architecture_of_its_model(
+    world: World, plan: dict[str, str], named: str
+) -> None:
+    model_id = world.model(name="weights", architecture="timm/resnet18")
+    audit_id = world.audit(model_id=model_id, plan=plan)
+    with world.parts.db.reading() as session:
+        row = get_audit(session, audit_id)
+    assert row is not None
+    assert json.loads(row.plan)["architecture"] == named
+
+
+def test_a_probe_set_knows_how_many_images_it_seems_to_hold(world: World) -> None:
+    array = io.BytesIO()
+    np.savez(array, images=np.zeros((7, 4, 4, 3), np.uint8), labels=np.zeros(7, np.int64))
+    packed = io.BytesIO()
+    np.savez_compressed(packed, images=np.zeros((7, 4, 4, 3), np.uint8))
+    named = zip_of(a_png=b"1", b_jpg=b"2", labels_csv=b"a.png,1")
+    counts = []
+    for i, data in enumerate((named, array.getvalue(), packed.getvalue())):
+        url = f"/v1/probe-sets/{world.probe_set(data, name=str(i))}"
+        counts.append(world.client.get(url).json()["images"])
+    assert counts == [2, 7, None]

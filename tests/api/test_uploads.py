@@ -91,11 +91,40 @@ def test_an_honest_length_over_the_limit_is_refused_before_reading(world: World)
     assert world.stored() == []
 
 
-def test_a_body_of_unknown_length_is_cut_off(world: World) -> None:
+def test_a_body_of_unknown_length_is_refused(world: World) -> None:
     upload = world.announce(size_bytes=10)
     answer = world.client.put(upload["url"], content=iter([MODEL, MODEL]))
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+    assert world.stored() == []
+
+
+def test_a_body_that_is_longer_than_it_says_is_cut_off(world: World) -> None:
+    upload = world.announce(size_bytes=10)
+    headers = {"Content-Length": "10"}
+    answer = world.client.put(upload["url"], content=iter([MODEL, MODEL]), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
     assert world.stored() == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"]
+)
+def test_a_form_is_not_taken_for_a_file(world: World, kind: str) -> None:
+    upload = world.announce()
+    answer = world.client.put(upload["url"], content=MODEL, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_an_admin_may_fetch_a_stored_file(world: World) -> None:
+    world.put(MODEL)
+    url = f"/v1/blobs/sha256:{SHA}"
+    whole = world.client.get(url)
+    assert (whole.content, whole.headers["ETag"]) == (MODEL, f'"{SHA}"')
+    assert whole.headers["Content-Type"] == "application/octet-stream"
+    part = world.client.get(url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, MODEL[10:20])
+    assert world.client.get(url, headers={"Range": "bytes=99-"}).status_code == 416
+    assert world.client.get("/v1/blobs/sha256:" + "0" * 64).status_code == 404
 
 
 def test_an_upload_takes_its_bytes_once(world: World) -> None:
@@ -214,7 +243,7 @@ class _Slow:
     headers: dict[str, str]
 
     def __init__(self, pause_s: float) -> None:
-        self.headers = {}
+        self.headers = {"content-length": "1"}
         self._pause_s = pause_s
 
     async def stream(self) -> AsyncIterator[bytes]:

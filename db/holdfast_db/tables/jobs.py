@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast_db.columns import Id, Sha256, Word, utc_now
@@ -18,7 +18,8 @@ class AuditRow(Base):
 
     `plan`, `policy` and `verdict` are the JSON of the records of the same names; the verdict is the
     newest one. `baseline_id` is the audit that this one is compared with. `reused_id` is the audit
-    whose result this one took over because the same was asked. `finalized` counts how often the
+    whose result this one took over because the same was asked. `remove_requested` has it removed by
+    the next clean-up after its end. `finalized` counts how often the
     audit became `done`; more than once would be a fault of ours.
     """
 
@@ -46,6 +47,7 @@ class AuditRow(Base):
     progress_done: Mapped[int] = mapped_column(BigInteger, default=0)
     progress_total: Mapped[int] = mapped_column(BigInteger, default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    remove_requested: Mapped[bool] = mapped_column(default=False, server_default=false())
     error_code: Mapped[Word | None]
     error_fields: Mapped[dict[str, Any] | None]
     verdict: Mapped[str | None] = mapped_column(Text)

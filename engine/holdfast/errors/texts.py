@@ -140,7 +140,7 @@ ERRORS: dict[str, ErrorText] = {
     "upload_not_ready": _usage(
         "Upload {id} is not finished.", "Send its bytes with PUT, then try again."
     ),
-    "upload_expired": _usage("Upload {id} has expired.", "Create a new upload."),
+    "upload_gone": _usage("Upload {id} has expired or was refused.", "Create a new upload."),
     "upload_busy": _usage(
         "Another request is sending to upload {id}.", "Ask for its offset and go on from there."
     ),

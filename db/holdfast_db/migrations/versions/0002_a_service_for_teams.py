@@ -56,7 +56,7 @@ def downgrade() -> None:
 
 
 _ADDED = {
-    "audit": ("plan_digest", "baseline_id", "reused_id"),
+    "audit": ("plan_digest", "baseline_id", "reused_id", "remove_requested"),
     "model": ("architecture",),
     "probe_set": ("images",),
     "shard": (
@@ -299,6 +299,9 @@ def _widen_audit() -> None:
         batch.add_column(sa.Column("plan_digest", sa.String(length=64)))
         batch.add_column(sa.Column("baseline_id", sa.String(length=36)))
         batch.add_column(sa.Column("reused_id", sa.String(length=36)))
+        batch.add_column(
+            sa.Column("remove_requested", sa.Boolean(), server_default=sa.false(), nullable=False)
+        )
         batch.create_index("ix_audit_plan_digest", ["plan_digest"])
 
 
