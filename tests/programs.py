@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 
-__all__ = ["absent", "find_program", "free_loopback_port", "running", "wait_until"]
+__all__ = ["absent", "as_user", "find_program", "free_loopback_port", "running", "wait_until"]
 
 
 def absent(what: str, remedy: str) -> NoReturn:
@@ -37,7 +37,7 @@ def free_loopback_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _as_user(user: str | None) -> list[str]:
+def as_user(user: str | None) -> list[str]:
     """A prefix that binds a program's life to ours and, as root, drops to `user`."""
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -55,7 +55,7 @@ def running(
     """Run `command` for the length of the block; it dies with us, even when we are killed."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*_as_user(user), *command],
+            [*as_user(user), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

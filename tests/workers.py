@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -157,20 +157,26 @@ class Worker:
 
     def kill_group(self) -> None:
         """SIGKILL to the main process and its pool at once."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
 @contextlib.contextmanager
 def working(
-    data: Path, name: str, env: Mapping[str, str] | None = None, *, ready: bool = True
+    data: Path,
+    name: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    ready: bool = True,
+    within: Sequence[str] = (),
 ) -> Iterator[Worker]:
-    """Run a worker for the length of the block."""
+    """Run a worker for the length of the block; `within` stands before its command."""
     log = data / f"{name}.log"
     around = {"HOLDFAST_DATA": str(data), "HOLDFAST_SOFT_SHUTDOWN_S": "0", **(env or {})}
     settings = [f"{key}={value}" for key, value in around.items()]
     program = [sys.executable, "-m", "holdfast_worker", "--name", f"{name}@test"]
-    with running(["setsid", "env", *settings, *program], log=log) as process:
+    with running(["setsid", "env", *settings, *within, *program], log=log) as process:
         worker = Worker(process, log)
         if ready:
             wait_for(f"worker {name}", lambda: worker.says(f"{name}@test ready"), _START_S)

@@ -119,7 +119,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     ),
     429: ("project_queue_full", "queue_full", "rate_limited"),
     460: ("chunk_mismatch",),
-    500: ("internal", "missing_extra", "protocol"),
+    500: ("internal", "missing_extra", "parts_differ", "protocol"),
     502: ("unreachable",),
     503: ("database_unavailable", "sandbox_unavailable", "worker_lost"),
     504: ("wait_timeout",),

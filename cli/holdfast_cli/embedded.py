@@ -35,6 +35,8 @@ _WORKER_STOP_S: Final = 20
 _SOFT_SHUTDOWN_S: Final = "0"
 """Who pressed Ctrl-C waits at the terminal; the audit starts again with the next start."""
 _REQUEST_STOP_S: Final = 3
+_SHARD_IMAGES: Final = "1024"
+"""One worker gains nothing from parts but to go on behind them after a restart."""
 
 
 def serve_until_stopped(host: str, port: int, data: Path) -> int:
@@ -54,6 +56,7 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
         os.environ["HOLDFAST_DATA"] = str(data.resolve())
         os.environ["HOLDFAST_HOST"] = host
         os.environ["HOLDFAST_PORT"] = str(address.getsockname()[1])
+        os.environ.setdefault("HOLDFAST_SHARD_IMAGES", _SHARD_IMAGES)
         set_up_logs(os.environ.get("HOLDFAST_LOG_LEVEL", "WARNING"))
         database = Database(StorageSettings().database_url)
         with contextlib.closing(database):

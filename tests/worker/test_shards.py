@@ -1,6 +1,7 @@
 """One audit over several real workers: the same numbers, whoever does which part, and once."""
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -40,8 +41,15 @@ class Site:
     env: dict[str, str]
     open: contextlib.ExitStack
 
-    def start(self, name: str) -> Worker:
-        return self.open.enter_context(working(self.place.data, name, self.env))
+    def start(self, *names: str) -> list[Worker]:
+        workers = [
+            self.open.enter_context(working(self.place.data, name, self.env, ready=False))
+            for name in names
+        ]
+        for name, worker in zip(names, workers, strict=True):
+            wait_for(f"worker {name}", functools.partial(worker.says, f"{name}@test ready"))
+            self.open.callback(worker.kill_group)  # an orderly end of each would take seconds
+        return workers
 
 
 @contextlib.contextmanager
@@ -111,8 +119,7 @@ def test_one_two_and_four_workers_give_the_numbers_of_one_child(
 ) -> None:
     workers = set()
     for names in (["one"], ["two"], ["three", "four"]):
-        for name in names:
-            site.start(name)
+        site.start(*names)
         audit_id = site.place.submit(rolled, 64)
         audit = site.place.wait(audit_id, "done", "failed")
         assert (audit.state, audit.finalized, audit.error_code) == ("done", 1, None)
@@ -125,17 +132,18 @@ def test_one_two_and_four_workers_give_the_numbers_of_one_child(
 
 
 def test_a_killed_worker_in_the_middle_of_a_sharded_audit_loses_and_doubles_nothing(
-    site: Site, rolled: Files, alone: bytes
+    embedded: Site, rolled: Files, alone: bytes
 ) -> None:
-    first = site.start("one")
-    audit_id = site.place.submit(rolled, 64)
-    wait_for("the first part", lambda: site.place.n_results() > 0)
+    place = embedded.place
+    (first,) = embedded.start("one")
+    audit_id = place.submit(rolled, 64)
+    wait_for("the first part", lambda: place.n_results() > 0)
     first.kill_group()
-    site.start("two")
-    audit = site.place.wait(audit_id, "done", "failed")
-    assert (audit.state, audit.finalized, site.place.n_results()) == ("done", 1, 1)
-    assert site.place.result(audit_id) == alone
-    assert {row.worker for row in site.place.shards(audit_id)} == {"one@test", "two@test"}
+    embedded.start("two")
+    audit = place.wait(audit_id, "done", "failed")
+    assert (audit.state, audit.finalized, place.n_results()) == ("done", 1, 1)
+    assert place.result(audit_id) == alone
+    assert {row.worker for row in place.shards(audit_id)} == {"one@test", "two@test"}
 
 
 def test_a_decided_audit_does_not_begin_the_parts_that_are_left(

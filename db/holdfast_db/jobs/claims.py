@@ -87,7 +87,7 @@ def _best(queue: str) -> Select[Any]:
     )
 
 
-def _running() -> Select[Any]:
+def _running() -> Select[str, int]:
     counted = select(AuditRow.project, func.count().label("audits"))
     return counted.where(AuditRow.state == "running")
 

@@ -41,7 +41,7 @@ class Ledger:
         """Begin a new page: what a part tells block by block starts again."""
         self.worst = WorstExamples(self.layout)
         self.watch = DegenerateWatch(self.setup.kind, self.setup.tolerance)
-        self.canvas_sizes = set()
+        self.canvas_sizes: set[tuple[int, int]] = set()
         self.numbers: dict[str, list[NDArray[np.float64]]] = {}
         self.seen = 0
 

@@ -58,6 +58,7 @@ def merge_parts(
     joined = _joined(scene, iter(parts), samples, on_progress)
     ledger, loop = joined.loop.ledger, joined.loop
     if ledger.late_controls:
+        scene.start()  # the model finds out again whether it can be trusted with batches
         loop.late_controls(joined.place)
     gathered = Gathered(
         ledger=ledger,
@@ -68,7 +69,7 @@ def merge_parts(
         started_at=joined.started_at,
         duration_s=round(joined.seconds + time.monotonic() - began, 3),
     )
-    return assemble(scene.plan, scene.runner.card, origin, gathered)
+    return assemble(scene.plan, joined.told.card, origin, gathered)
 
 
 def _joined(

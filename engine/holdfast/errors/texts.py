@@ -360,11 +360,6 @@ ERRORS: dict[str, ErrorText] = {
         "The model is nondeterministic: the same image gave two answers.",
         "Export the model in evaluation mode (model.eval()), without dropout or random operators.",
     ),
-    "parts_differ": _refused(
-        "The parts of this audit do not belong together: {what}.",
-        "Try the audit again. Let all workers run the same release on machines of one kind; a "
-        "model that gives other answers each time cannot be audited.",
-    ),
     # --- images and labels ---
     "not_a_zip": _refused(
         "The images must come as a zip file, an .npz file or a folder.", _ZIP_AGAIN
@@ -434,6 +429,11 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "worker_lost": _broken(
         "The worker died {n} times during this audit.", "Retry the audit; tell the operator."
+    ),
+    "parts_differ": _broken(
+        "The parts of this audit do not belong together: {what}.",
+        "Try the audit again. Let all workers run the same release on machines of one kind; a "
+        "model that gives other answers each time cannot be audited.",
     ),
     "cancelled": _broken("The audit was cancelled.", "Start it again when you want its result."),
     "unreachable": _broken(

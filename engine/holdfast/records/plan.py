@@ -74,7 +74,7 @@ class AuditPlan(Record):
     is the two-sided level of every interval. `controls` is the number of probes on which the
     controls run too (the same resampling or the same lost content without the motion), the first of
     the order; 0 turns them off. With a policy an audit stops when every assertion is decided, and
-    runs controls only while one leans to failing, unless `full` is set.
+    runs controls only then, if one failed or leans to failing, unless `full` is set.
     `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
     `torchvision/resnet18`; `output` the output to read, of a model with several.
     """

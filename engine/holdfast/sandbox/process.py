@@ -27,7 +27,14 @@ _MAX_LINE_BYTES = 1 << 20
 _MAX_FIELDS = 8
 # Codes that only a child may say although their kind is not `refused`.
 _OWN_CODES = frozenset(
-    {"sandbox_unavailable", "internal", "invalid_result", "invalid_samples", "not_comparable"}
+    {
+        "internal",
+        "invalid_result",
+        "invalid_samples",
+        "not_comparable",
+        "parts_differ",
+        "sandbox_unavailable",
+    }
 )
 
 

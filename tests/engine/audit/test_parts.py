@@ -151,6 +151,29 @@ def test_broken_images_are_skipped_once_wherever_they_are(tmp_path: Path) -> Non
     assert (_timeless(merged), merged.samples) == (_timeless(alone), alone.samples)
 
 
+def _one_by_one() -> bytes:
+    """Declares a free batch, but its graph holds a batch of one."""
+    nodes = [
+        toys.node("Reshape", ["image", "to"], "flat"),
+        toys.node("Identity", ["flat"], "scores"),
+    ]
+    image, scores = toys.value("image", ["n", 1, 8, 8]), toys.value("scores", None)
+    return toys.model(nodes, [image], [scores], [toys.tensor("to", [1, 64], "int64")])
+
+
+def test_what_the_first_batch_told_about_the_model_is_in_the_merged_result(tmp_path: Path) -> None:
+    """No batch runs in a merge but those of late controls, which also need to know."""
+    probes = flat(tmp_path / "p.zip", noise(100, 8, 8))
+    model, plan = _one_by_one(), plan_of(angles_deg=[20], controls=10)
+    policy = _policy(rotation__consistency=0.99)
+    alone = run_here(model, probes, plan, policy=policy)
+    assert alone.result.model.batching == "fails"
+    assert measured(alone.result, "rotation.excess_flip_rate").n_images == 10
+    parts = _parts(model, probes, plan, (64,), policy)
+    merged = merge_here(model, probes, plan, parts, policy=policy)
+    assert (_timeless(merged), merged.samples) == (_timeless(alone), alone.samples)
+
+
 def _refused(model: bytes, probes: Path, parts: list[tuple[AuditPart, bytes]]) -> str:
     with pytest.raises(HoldfastError) as refused:
         merge_here(model, probes, FULL, parts)

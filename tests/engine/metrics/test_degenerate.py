@@ -1,5 +1,7 @@
 """Models whose consistency is worth nothing are named, honest ones are not."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from holdfast.metrics import Degeneracy, DegenerateWatch, degeneracies
+from holdfast.records.base import canonical_json
 from holdfast.records.model import OutputKind
+from holdfast.records.part import WatchState
 
 LOGITS = OutputKind.logits
 
@@ -162,3 +166,29 @@ def test_rounding_is_relative_to_the_largest_score() -> None:
     scores = np.tile(np.array([1000, 3000], np.float32), (60, 1))
     scores[7, 0] += 0.01
     assert degeneracies(scores, np.full(60, -1), LOGITS, 1e-5) == (Degeneracy.constant,)
+
+
+@pytest.mark.parametrize(
+    "kind", [OutputKind.logits, OutputKind.labels, OutputKind.multilabel_logits]
+)
+@pytest.mark.parametrize("cuts", [(0, 120), (0, 1, 50, 120), (0, 0, 60, 120, 120)])
+def test_watches_of_parts_add_up_to_the_watch_of_all(
+    kind: OutputKind, cuts: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    classes = 1 if kind is OutputKind.labels else 4
+    scores = rng.integers(-2, 3, (120, classes)).astype(np.float32)
+    scores[7] = np.nan
+    labels = rng.integers(-1, classes, 120)
+    whole, joined = DegenerateWatch(kind, 1e-6), DegenerateWatch(kind, 1e-6)
+    whole.add(scores, labels)
+    for start, stop in pairwise(cuts):
+        part = DegenerateWatch(kind, 1e-6)
+        part.add(scores[start:stop], labels[start:stop])
+        joined.absorb(WatchState.model_validate_json(canonical_json(part.state())))
+    assert joined.found() == whole.found()
+    told, expected = joined.state(), whole.state()
+    assert dict(told.answers) == dict(expected.answers)
+    assert dict(told.truths) == dict(expected.truths)
+    counts = {"answers": (), "truths": ()}
+    assert told.model_copy(update=counts) == expected.model_copy(update=counts)
