@@ -79,7 +79,8 @@ def kind_of_archive(path: Path) -> tuple[str, int | None]:
     See `check_archive` for what it refuses.
     """
     with path.open("rb") as file:
-        return check_archive(file), count_images(file)
+        kind = check_archive(file)
+    return kind, count_images(path)
 
 
 def find_blob(parts: Parts, sha256: str) -> BlobView | None:

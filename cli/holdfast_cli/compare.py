@@ -28,20 +28,42 @@ def compare(
         Path | None, typer.Option("-o", "--output", help="Write the comparison as JSON.")
     ] = None,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+    server: opt.Server = None,
 ) -> None:
-    """Compare two results image by image; their per-sample files lie beside them."""
-    from holdfast.records.base import canonical_json
-    from holdfast.sandbox.parent import compare_results
-    from holdfast_cli.local import child_limits, need
+    """Compare two results image by image; their per-sample files lie beside them.
 
-    need("audit")
-    pairs = [(path, path.with_suffix(".samples.parquet")) for path in (baseline, candidate)]
-    found = compare_results(pairs[0], pairs[1], margin, mode=sandbox.value, limits=child_limits(1))
+    With --server they are ids of audits, and the service compares them.
+    """
+    from holdfast.records.base import canonical_json
+
+    found = (
+        _here(baseline, candidate, margin, sandbox)
+        if server is None
+        else _there(server, str(baseline), str(candidate), margin)
+    )
     _show(found)
     if output is not None:
         output.write_bytes(canonical_json(found) + b"\n")
         typer.echo(f"wrote {output}")
     raise typer.Exit(EXIT[found.decision])
+
+
+def _here(
+    baseline: Path, candidate: Path, margin: float, sandbox: opt.SandboxLevel
+) -> "Comparison":
+    from holdfast.sandbox.parent import compare_results
+    from holdfast_cli.local import child_limits, need
+
+    need("audit")
+    pairs = [(path, path.with_suffix(".samples.parquet")) for path in (baseline, candidate)]
+    return compare_results(pairs[0], pairs[1], margin, mode=sandbox.value, limits=child_limits(1))
+
+
+def _there(server: str, baseline: str, candidate: str, margin: float) -> "Comparison":
+    from holdfast_cli.remote import compared_there, connect
+
+    with connect(server) as client:
+        return compared_there(client, baseline, candidate, margin)
 
 
 def _show(found: "Comparison") -> None:
