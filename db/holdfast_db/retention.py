@@ -105,6 +105,8 @@ def _remove_audits(session: Session) -> int:
         ProjectRow.retention_days.is_not(None)
     )
     for slug, days in session.execute(kept_for).all():
+        if days is None:  # the query leaves these out
+            continue
         gone += _delete_audits(session, _too_old(slug, now - timedelta(days=days)))
     return gone
 
