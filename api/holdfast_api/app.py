@@ -19,7 +19,7 @@ from holdfast_api.rendering import VERSION
 from holdfast_api.routers import API_ROUTERS, PAGE_ROUTERS
 from holdfast_api.scopes import check_scope
 from holdfast_api.settings import ApiSettings
-from holdfast_db.partials import Partials
+from holdfast_db.partials import UPLOADS_FOLDER, Partials
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
 from holdfast_db.store import FileStore
@@ -61,7 +61,7 @@ def create_app(
         store=FileStore(storage.data, min_free_bytes=storage.min_free_bytes),
         ring=ring or make_ring(storage.data),
         min_free_bytes=storage.min_free_bytes,
-        partials=Partials(storage.data / "uploads"),
+        partials=Partials(storage.data / UPLOADS_FOLDER),
         door=door,
         whole_db=db,
     )

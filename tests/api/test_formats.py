@@ -65,9 +65,16 @@ def test_samples_come_as_csv(world: World) -> None:
     audit_id = world.done()
     row = {
         **dict.fromkeys(SCHEMA.names),
-        "probe": "=1+1", "role": "cell", "family": "scale", "cell": 0, "predicted": 1,
+        "probe": "=1+1",
+        "role": "cell",
+        "family": "scale",
+        "cell": 0,
+        "predicted": 1,
         **dict.fromkeys(["predicted_probability", "reference_probability", "margin"], 0.5),
-        "logit_drift": 0.0, "fill_share": 0.0, "flip": False, "tie": False,
+        "logit_drift": 0.0,
+        "fill_share": 0.0,
+        "flip": False,
+        "tie": False,
     }
     out = io.BytesIO()
     pq.write_table(pa.Table.from_pylist([row] * 3, schema=SCHEMA), out)

@@ -61,7 +61,7 @@ def test_the_first_audit_becomes_the_baseline(
     assert code == 0, screen
     listed = httpx.get(f"{service.url}/v1/projects/default/baselines").json()["items"]
     first = _audits(service)["main"]
-    assert [(item["branch"], item["audit_id"]) for item in listed][0] == ("main", first["id"])
+    assert {item["branch"]: item["audit_id"] for item in listed}["main"] == first["id"]
 
 
 def test_the_same_model_is_not_audited_again_and_passes(
