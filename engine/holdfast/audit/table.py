@@ -2,11 +2,15 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from holdfast.audit.reading import open_samples
 from holdfast.audit.samples import SCHEMA
+from holdfast.errors import HoldfastError
 
 __all__ = ["write_csv"]
 
@@ -31,13 +35,25 @@ def write_csv(samples: BinaryIO, out: BinaryIO, on_rows: Callable[[int, int], No
     writer = csv.writer(text)
     writer.writerow(SCHEMA.names)
     done = 0
-    for batch in file.iter_batches(_ROWS):
+    for batch in _batches(file):
         columns = [column.to_pylist() for column in batch.columns]
         writer.writerows([_cell(value) for value in row] for row in zip(*columns, strict=True))
         done += batch.num_rows
         on_rows(done, file.metadata.num_rows)
     text.flush()
     text.detach()
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    batches = file.iter_batches(_ROWS)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError):
+            raise HoldfastError("invalid_samples", reason="its pages are damaged") from None
+        if batch is None:
+            return
+        yield batch
 
 
 def _cell(value: object) -> object:

@@ -3,6 +3,7 @@
 import csv
 import io
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -54,9 +55,17 @@ def test_every_row_comes_with_all_digits_and_no_formula(tmp_path: Path) -> None:
     assert {row["flip"] for row in seen} == {"True"}
 
 
-def test_what_is_no_samples_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "samples.parquet"
-    path.write_bytes(b"PAR1" + bytes(200) + b"PAR1")
+def _damaged(data: bytes) -> bytes:
+    """A file whose directory is whole and whose pages are not."""
+    return data[:4] + bytes(len(data) // 4) + data[4 + len(data) // 4 :]
+
+
+@pytest.mark.parametrize("change", [lambda _: b"PAR1" + bytes(200) + b"PAR1", _damaged])
+def test_what_is_no_samples_file_is_refused(
+    tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    path = _file(tmp_path, ["a.png"] * 10)
+    path.write_bytes(change(path.read_bytes()))
     with pytest.raises(HoldfastError) as refused:
         list(samples_csv(path, mode="required", limits=LIMITS))
     assert refused.value.code == "invalid_samples"
