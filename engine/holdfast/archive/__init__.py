@@ -1,6 +1,6 @@
 """Untrusted zip files, read one way only. Standard library only: the API uses it."""
 
-from holdfast.archive.counts import count_images
+from holdfast.archive.counting import count_images
 from holdfast.archive.members import image_members, read_member
 from holdfast.archive.zipdir import MAX_MEMBERS, open_zip
 
