@@ -29,7 +29,17 @@ _CHECKS: Final = [
 _NAMES: Final = sorted(
     operation["operationId"] for item in document()["paths"].values() for operation in item.values()
 )
-_EXAMPLES: Final = 6
+_EXAMPLES: Final = 5
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+
+
+def _speak_tus(case: Any) -> None:
+    """Let a request that could be one of tus be one, or none would get far."""
+    named = {name.lower() for name in case.headers or {}}
+    if "upload-offset" in named or "tus-resumable" in named:
+        case.headers["Tus-Resumable"] = "1.0.0"
+        case.headers["Upload-Metadata"] = "kind bW9kZWw="
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +101,7 @@ def test_every_answer_is_documented(
         if is_there and case.method != "DELETE":
             known = {key: ids[key] for key in case.path_parameters or {} if key in ids}
             case.path_parameters = {**(case.path_parameters or {}), **known}
+        _speak_tus(case)
         case.call_and_validate(headers=token, checks=_CHECKS, timeout=20)
 
     ask()
