@@ -14,6 +14,7 @@ from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
+from holdfast_api.repeating import RepeatableRoute
 from holdfast_api.requests import ProjectSlug, Request, Slug
 from holdfast_db.clock import db_now
 from holdfast_db.hook_rules import check_url, read_allow
@@ -25,7 +26,7 @@ from holdfast_db.tables import DeliveryRow, WebhookRow
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"])
+router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=RepeatableRoute)
 _OVERLAP: Final = timedelta(hours=24)
 _SECRET_BYTES: Final = 32
 EventName = Literal["audit.finished", "verdict.changed"]
