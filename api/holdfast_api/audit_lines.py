@@ -14,6 +14,7 @@ _STAGES: Final = {
     "probing": "Moving the images",
     "measuring": "Computing the numbers",
     "writing": "Writing the result",
+    "comparing": "Comparing with the baseline",
 }
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
