@@ -78,5 +78,5 @@ $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 # The peers that the benchmark compares with; no other target and no test needs them.
 $(VENV)/.stamp-bench: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the benchmark compares with into $(VENV) (once, a minute)"
-	@$(BIN)/python -m pip install --quiet -e '.[audit,torch]' --group bench -c constraints.txt
+	@$(BIN)/python -m pip install --quiet -e '.[audit,torch,server]' --group bench -c constraints.txt
 	@touch $@

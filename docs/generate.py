@@ -38,7 +38,7 @@ def cli() -> str:
     from holdfast_cli.main import app
 
     runner = CliRunner()
-    commands = [[], *([name] for name in get_command(app).commands)]  # type: ignore[attr-defined]
+    commands = [[], *_commands(get_command(app))]
     parts = ["# The command line\n", NOTE, _exit_codes()]
     for command in commands:
         shown = runner.invoke(app, [*command, "--help"], prog_name="holdfast", terminal_width=100)
@@ -46,6 +46,15 @@ def cli() -> str:
         name = " ".join(["holdfast", *command])
         parts.append(f"## `{name}`\n\n```text\n" + "\n".join(lines) + "\n```\n")
     return "\n".join(parts)
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[list[str]]:  # noqa: ANN401 - click's
+    """The words of every command, those of groups too, in the order of the help."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, (*path, name))
+        else:
+            yield [*path, name]
 
 
 def _exit_codes() -> str:

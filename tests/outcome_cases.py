@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
 from httpx2 import Response
 
 from apiworld import PASSING, World, result_of
+from holdfast_api import formats
 
 __all__ = ["OUTCOME_CASES"]
 
@@ -70,8 +72,24 @@ def _policy(world: World, policy: object) -> Response:
     return world.client.post("/v1/policies", json={"name": "gate", "policy": policy})
 
 
+def _bound(world: World, path: str, **body: object) -> Response:
+    """Ask for something in another project than the token's."""
+    asked = {"name": "bound", "scope": "admin", "project": "default"}
+    world.done()
+    token = world.client.post("/v1/tokens", json=asked).json()["token"]
+    mine = {"Authorization": f"Bearer {token}"}
+    return world.client.post(path, json={"project": "other", **body}, headers=mine)
+
+
 def _hook(world: World, method: str, path: str, **body: object) -> Response:
     return world.client.request(method, f"/v1/webhooks{path}", json=body or None)
+
+
+def _csv(world: World, audit_id: str, *, is_there: bool = True) -> Response:
+    with pytest.MonkeyPatch.context() as patch:
+        if not is_there:
+            patch.setattr(formats, "find_spec", lambda _: None)
+        return world.client.get(f"/v1/audits/{audit_id}/samples.csv")
 
 
 OUTCOME_CASES: dict[tuple[str, str], Case] = {
@@ -90,6 +108,10 @@ OUTCOME_CASES: dict[tuple[str, str], Case] = {
             "get_badge": "badge.svg",
         }.items()
     },
+    ("get_samples_csv", "not_found"): lambda w: _csv(w, _NOWHERE),
+    ("get_samples_csv", "not_done"): lambda w: _csv(w, w.audit()),
+    ("get_samples_csv", "invalid_samples"): lambda w: _csv(w, w.done()),
+    ("get_samples_csv", "missing_extra"): lambda w: _csv(w, w.done(), is_there=False),
     ("get_comparison", "not_found"): lambda w: _compare(w, w.done(), _NOWHERE),
     ("get_comparison", "not_done"): lambda w: _compare(w, w.done(), w.audit()),
     ("get_comparison", "not_comparable"): _not_comparable,
@@ -100,6 +122,10 @@ OUTCOME_CASES: dict[tuple[str, str], Case] = {
     ("get_history", "not_found"): lambda w: _get(w, "/v1/projects/nobody/history?assertion=x"),
     ("get_project_badge", "not_found"): lambda w: _get(w, "/v1/projects/nobody/badge.svg"),
     ("get_project_shield", "not_found"): lambda w: _get(w, "/v1/projects/nobody/badge.json"),
+    ("create_policy", "not_found"): lambda w: _bound(
+        w, "/v1/policies", name="gate", policy=PASSING
+    ),
+    ("create_webhook", "not_found"): lambda w: _bound(w, "/v1/webhooks", url="https://x.test/"),
     ("create_policy", "invalid_policy"): lambda w: _policy(w, _NOTHING),
     ("create_policy", "unknown_assertion"): lambda w: _policy(w, _UNKNOWN),
     ("get_one_policy", "not_found"): lambda w: _get(w, f"/v1/policies/{_NOWHERE}"),

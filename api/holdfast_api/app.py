@@ -22,7 +22,7 @@ from holdfast_api.routers import API_ROUTERS, PAGE_ROUTERS
 from holdfast_api.scopes import check_scope
 from holdfast_api.settings import ApiSettings
 from holdfast_db.blobs import open_store
-from holdfast_db.partials import Partials
+from holdfast_db.partials import UPLOADS_FOLDER, Partials
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
 
@@ -52,7 +52,7 @@ def create_app(
         store=open_store(storage),
         ring=ring or make_ring(storage.data),
         broker_answers=make_ping(storage.data),
-        partials=Partials(storage.data / "uploads"),
+        partials=Partials(storage.data / UPLOADS_FOLDER),
         door=door,
         whole_db=db,
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
 from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
@@ -108,13 +109,13 @@ def create_probe_set(body: ProbeSetRequest, parts: PartsDep, response: Response)
     """Give an uploaded archive of images a name."""
     project = filed_under(parts, body.project)
     blob, _ = _blob_of(parts, body)
-    archive, images = kind_of_archive(parts.store.path(blob.sha256))
+    path = parts.store.path(blob.sha256)
     new = NewProbeSet(
         name=body.name,
-        archive=archive,
+        archive=kind_of_archive(path),
         blob=blob,
         project=project,
-        images=images,
+        images=count_images(path),
     )
     with parts.db.transaction() as session:
         ensure_project(session, project)

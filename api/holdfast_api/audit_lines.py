@@ -14,6 +14,7 @@ _STAGES: Final = {
     "probing": "Moving the images",
     "measuring": "Computing the numbers",
     "writing": "Writing the result",
+    "comparing": "Comparing with the baseline",
 }
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
@@ -45,6 +46,9 @@ class AuditLine:
     started_text: str
     finished_text: str
     took_text: str
+    reused_id: str | None
+    baseline_id: str | None
+    comparison_url: str | None
 
 
 def audit_line(audit: AuditView) -> AuditLine:
@@ -73,7 +77,10 @@ def audit_line(audit: AuditView) -> AuditLine:
         created_text=_time(audit.created_at),
         started_text=_time(audit.started_at),
         finished_text=_time(audit.finished_at),
-        took_text=_took(audit.started_at, audit.finished_at),
+        took_text="" if audit.reused_id else _took(audit.started_at, audit.finished_at),
+        reused_id=audit.reused_id,
+        baseline_id=audit.baseline_id,
+        comparison_url=f"{compared}&format=html" if (compared := audit.links.comparison) else None,
     )
 
 

@@ -3,12 +3,18 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import StreamingResponse
 
+from holdfast.errors import HoldfastError
+from holdfast.records.job import ChildLimits
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
+from holdfast.sandbox.table import samples_csv
 from holdfast_api.outcomes import AgainstId, IfNoneMatch, PolicyDigest, verdict_json
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
@@ -31,6 +37,7 @@ from holdfast_reports.html import CONTENT_SECURITY_POLICY, html_report
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/audits", tags=["Outcomes"])
+_CSV_LIMITS: Final = ChildLimits(memory_bytes=2 << 30, wall_s=3600.0, stall_s=60.0)
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,31 @@ def get_summary(subject: Annotated[_Subject, Depends(_subject)], parts: PartsDep
 def get_badge(subject: Annotated[_Subject, Depends(_subject)], parts: PartsDep) -> Response:
     """The decision of one audit as a badge."""
     return _rendered(parts, subject, _BADGE, download=False)
+
+
+@router.get(
+    "/{audit_id}/samples.csv",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/csv": {}}, "description": "One row per image and cell."},
+        304: {"description": "Not changed."},
+        **declare("not_found", "not_done", "invalid_samples", "missing_extra"),
+    },
+)
+def get_samples_csv(audit_id: str, parts: PartsDep, if_none_match: IfNoneMatch = None) -> Response:
+    """The per-sample file for a spreadsheet, read in a locked child while it is sent."""
+    row = done_audit(parts, audit_id)
+    headers = tagged(hashlib.sha256(f"{row.samples_sha256} csv {VERSION}".encode()).hexdigest())
+    if is_known(headers, if_none_match):
+        return not_modified(headers)
+    if find_spec("pyarrow") is None:
+        raise HoldfastError("missing_extra", extra="audit")
+    blocks = samples_csv(
+        parts.store.path(row.samples_sha256 or ""), mode=parts.settings.sandbox, limits=_CSV_LIMITS
+    )
+    first = next(blocks, b"")  # what the file is refused for is still an answer of its own
+    headers["Content-Disposition"] = f'attachment; filename="samples-{row.id}.csv"'
+    return StreamingResponse(chain([first], blocks), headers=headers, media_type="text/csv")
 
 
 def _rendered(parts: Parts, subject: _Subject, form: _Form, *, download: bool) -> Response:

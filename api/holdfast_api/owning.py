@@ -164,14 +164,13 @@ def _check_parts(session: Session, new: jobs.NewAudit) -> ModelRow:
 
 
 def _check_queue(session: Session, parts: Parts, slug: str) -> None:
-    """Refuse a job more than the service, or its project, may let wait."""
+    """Refuse a job more than the project, or the service, may let wait."""
+    project = get_project(session, slug)
+    if project is not None and project.max_queued is not None:
+        own = count_queued_of(session, slug)
+        if own >= project.max_queued:
+            raise HoldfastError("project_queue_full", n=own, project=slug, s=_RETRY_S)
     with parts.whole_db.reading() as whole:
         waiting = count_queued(whole)
     if waiting >= parts.settings.max_queued:
         raise HoldfastError("queue_full", n=waiting, s=_RETRY_S)
-    project = get_project(session, slug)
-    if project is None or project.max_queued is None:
-        return
-    own = count_queued_of(session, slug)
-    if own >= project.max_queued:
-        raise HoldfastError("project_queue_full", n=own, project=slug, s=_RETRY_S)

@@ -1,7 +1,7 @@
 """Projects: what belongs to one team, and its limits."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, model_validator
@@ -26,6 +26,7 @@ from holdfast_db.tables import PolicyRow, ProjectRow
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/projects", tags=["Projects and tokens"])
+_QUOTAS: Final = {"max_queued", "max_running"}
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
@@ -108,10 +109,12 @@ def get_one_project(slug: str, parts: PartsDep) -> ProjectView:
         return _view(session, slug)
 
 
-@router.patch("/{slug}", responses=declare("not_found"))
+@router.patch("/{slug}", responses=declare("bound_token", "not_found"))
 def change_project(slug: str, body: ProjectChange, parts: PartsDep) -> ProjectView:
-    """Change what the body names."""
+    """Change what the body names; quotas are not for the project's own admins."""
     values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    if parts.caller.project is not None and _QUOTAS & set(values):
+        raise HoldfastError("bound_token")
     with parts.db.transaction() as session:
         if not change_row(session, slug, **values):
             raise HoldfastError("not_found", what="project")

@@ -60,6 +60,8 @@ class ApiSettings(BaseSettings):
     poll_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     """How often the long poll and the event stream look into the database."""
 
+    sandbox: Literal["required", "auto", "container"] = "required"
+    """How much of the sandbox must be in force where the API itself has a file opened."""
     webhook_allow: str = ""
     """Where webhooks may go, as the scheduler has it; empty turns them off."""
 

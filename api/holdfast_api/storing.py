@@ -7,7 +7,6 @@ from typing import BinaryIO, Final
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from holdfast.archive import count_images
 from holdfast.errors import HoldfastError
 from holdfast.probes.sniff import check_archive
 from holdfast.runtimes.sniff import sniff, sniff_file
@@ -73,14 +72,10 @@ def sniff_model(file: BinaryIO) -> str:
     return sniff_file(file, has_architecture=True).value
 
 
-def kind_of_archive(path: Path) -> tuple[str, int | None]:
-    """The kind of an image archive, and how many images it seems to hold.
-
-    See `check_archive` for what it refuses.
-    """
+def kind_of_archive(path: Path) -> str:
+    """The kind of an image archive; see `check_archive` for what it refuses."""
     with path.open("rb") as file:
-        archive = check_archive(file)
-    return archive, count_images(path)
+        return check_archive(file)
 
 
 def find_blob(parts: Parts, sha256: str) -> BlobView | None:

@@ -57,24 +57,29 @@ def get_upload_options(parts: PartsDep) -> Response:
     return Response(status_code=204, headers={**VERSION, **headers})
 
 
-def creation(parts: Parts, headers: CreationHeaders) -> Response:
+def creation(parts: Parts, asked: CreationHeaders) -> Response:
     """Announce a file by the headers of tus.
 
     Raises:
         HoldfastError: `tus_version`, `invalid_request`, and what `storing.create` raises.
     """
-    _check_version(headers.tus_resumable)
-    given = {key: value for key, value in _metadata(headers.upload_metadata) if key in _KEYS}
-    asked: dict[str, Any] = {**given, "size_bytes": headers.upload_length, "via": "tus"}
+    _check_version(asked.tus_resumable)
+    given = {key: value for key, value in _metadata(asked.upload_metadata) if key in _KEYS}
+    announced: dict[str, Any] = {**given, "size_bytes": asked.upload_length, "via": "tus"}
     try:
-        body = UploadRequest.model_validate(asked)
+        body = UploadRequest.model_validate(announced)
     except ValidationError:
         raise HoldfastError("invalid_request") from None
     view = storing.create(parts, body)
-    return Response(status_code=201, headers={"Location": view.url, **_state(view)})
+    headers = {"Location": view.url, **_state(view)}
+    return Response(view.model_dump_json(), 201, headers, media_type="application/json")
 
 
-@router.head("/uploads/{upload_id}", responses=declare("not_found", "tus_version", "upload_gone"))
+@router.head(
+    "/uploads/{upload_id}",
+    response_class=Response,
+    responses=declare("not_found", "tus_version", "upload_gone"),
+)
 def head_upload(upload_id: str, parts: PartsDep, tus_resumable: Resumable = None) -> Response:
     """At which byte to go on."""
     _check_version(tus_resumable)

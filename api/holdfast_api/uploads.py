@@ -99,7 +99,7 @@ def delete_upload(upload_id: str, parts: PartsDep, response: Response) -> None:
     response.headers.update(tus.VERSION)
 
 
-@router.head("/blobs/sha256:{sha256}", responses=declare("not_found"))
+@router.head("/blobs/sha256:{sha256}", response_class=Response, responses=declare("not_found"))
 def head_blob(sha256: str, parts: PartsDep) -> Response:
     """Whether the project has these bytes, and how many they are."""
     known = storing.find_blob(parts, sha256)

@@ -14,6 +14,7 @@ from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
+from holdfast_api.repeating import RepeatableRoute
 from holdfast_api.requests import ProjectSlug, Request, Slug
 from holdfast_db.clock import db_now
 from holdfast_db.hook_rules import check_url, read_allow
@@ -25,7 +26,7 @@ from holdfast_db.tables import DeliveryRow, WebhookRow
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"])
+router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=RepeatableRoute)
 _OVERLAP: Final = timedelta(hours=24)
 _SECRET_BYTES: Final = 32
 EventName = Literal["audit.finished", "verdict.changed"]
@@ -106,8 +107,8 @@ class DeliveryListView(BaseModel):
 @router.post("", status_code=201, responses=declare("not_found", "webhook_url_refused"))
 def create_webhook(body: WebhookRequest, parts: PartsDep, response: Response) -> NewSecretView:
     """Ask for messages. The secret that signs them is shown in this answer only."""
-    _check(parts, body.url)
     project = filed_under(parts, body.project)
+    _check(parts, body.url)
     row = WebhookRow(project=project, url=body.url, events=list(body.events), secret=_new_secret())
     with parts.db.transaction() as session:
         ensure_project(session, project)

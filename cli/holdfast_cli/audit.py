@@ -1,5 +1,6 @@
 """`holdfast audit`: the main job, here or on a service."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,6 +24,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     *,
     data: opt.Data = None,
     config: opt.ConfigPath = None,
+    set_: opt.Set = None,
     architecture: opt.Architecture = None,
     input: opt.Input = None,  # noqa: A002 - typer makes the option's name from it
     crop: opt.Crop = None,
@@ -43,6 +45,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     project: opt.Project = None,
     branch: opt.Branch = None,
     commit: opt.Commit = None,
+    github: opt.GitHub = False,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
     threads: opt.Threads = None,
     cache: opt.CacheOption = True,
@@ -62,12 +65,12 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     order = make_order(
         model,
         data,
-        find_config(config),
+        find_config(config, set_ or []),
         PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
         GateOptions(inconclusive, fail_on, baseline, save_baseline),
     )
     named = (order.name, place_of(config, order.model))
-    finish = partial(_finish, named, outputs, soft_fail)
+    finish = partial(_finish, named, outputs, (soft_fail, github))
     if server is None:
         code = _here(order, _Here(sandbox, threads, cache, save_baseline, branch), outputs, finish)
     else:
@@ -89,15 +92,16 @@ class _Here:
 def _here(
     order: "Order", options: _Here, outputs: Sequence[Path], finish: Callable[["Outcome"], int]
 ) -> int:
-    from holdfast_cli.here import audit_here, keep
+    from holdfast_cli.here import audit_here, keep, named_branch
     from holdfast_cli.local import need, need_for
 
     need("audit")
     need_for(outputs)
+    branch = named_branch(options.branch) if options.save_baseline else ""
     outcome, done = audit_here(order, options.sandbox.value, options.threads, cached=options.cache)
     code = finish(outcome)
     if options.save_baseline:
-        keep(order, options.branch, outcome.verdict, done)
+        keep(order, branch, outcome.verdict, done)
     return code
 
 
@@ -121,7 +125,7 @@ def _there(
 def _finish(
     named: tuple[str, str],
     outputs: Sequence[Path],
-    soft_fail: bool,  # noqa: FBT001 - bound by partial
+    flags: tuple[bool, bool],
     outcome: "Outcome",
 ) -> int:
     from holdfast_cli import screen
@@ -129,11 +133,11 @@ def _finish(
     from holdfast_cli.gates import exit_code
     from holdfast_cli.outputs import write_outputs
 
-    name, place = named
+    (name, place), (soft_fail, github) = named, flags
     outcome = replace(outcome, name=name, place=place)
     screen.show_result(name, outcome.result)
     screen.show_verdict(name, outcome.verdict)
     screen.show_baseline(outcome.verdict, outcome.comparison)
-    tell_actions(outcome)
+    tell_actions(outcome, {**os.environ, **({"GITHUB_ACTIONS": "true"} if github else {})})
     screen.show_written(write_outputs(outputs, outcome))
     return exit_code(outcome.verdict, soft_fail=soft_fail)

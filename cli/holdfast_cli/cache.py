@@ -42,7 +42,10 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
     named = environ.get("HOLDFAST_CACHE")
     if named:
         return None if named == "off" else Path(named)
-    base = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        base = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a container may run as a user without a home
+        return None
     return Path(base) / "holdfast" / "results"
 
 

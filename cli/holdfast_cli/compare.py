@@ -1,5 +1,6 @@
 """`holdfast compare`: what changed between two audits of the same images?"""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ from holdfast_cli import options as opt
 from holdfast_cli.exits import EXIT
 
 if TYPE_CHECKING:
-    from holdfast.records.comparison import Comparison
+    from holdfast.records.comparison import Comparison, FamilyChange
 
 __all__ = ["compare"]
 
@@ -27,20 +28,42 @@ def compare(
         Path | None, typer.Option("-o", "--output", help="Write the comparison as JSON.")
     ] = None,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+    server: opt.Server = None,
 ) -> None:
-    """Compare two results image by image; their per-sample files lie beside them."""
-    from holdfast.records.base import canonical_json
-    from holdfast.sandbox.parent import compare_results
-    from holdfast_cli.local import child_limits, need
+    """Compare two results image by image; their per-sample files lie beside them.
 
-    need("audit")
-    pairs = [(path, path.with_suffix(".samples.parquet")) for path in (baseline, candidate)]
-    found = compare_results(pairs[0], pairs[1], margin, mode=sandbox.value, limits=child_limits(1))
+    With --server they are ids of audits, and the service compares them.
+    """
+    from holdfast.records.base import canonical_json
+
+    found = (
+        _here(baseline, candidate, margin, sandbox)
+        if server is None
+        else _there(server, str(baseline), str(candidate), margin)
+    )
     _show(found)
     if output is not None:
         output.write_bytes(canonical_json(found) + b"\n")
         typer.echo(f"wrote {output}")
     raise typer.Exit(EXIT[found.decision])
+
+
+def _here(
+    baseline: Path, candidate: Path, margin: float, sandbox: opt.SandboxLevel
+) -> "Comparison":
+    from holdfast.sandbox.parent import compare_results
+    from holdfast_cli.local import child_limits, need
+
+    need("audit")
+    pairs = [(path, path.with_suffix(".samples.parquet")) for path in (baseline, candidate)]
+    return compare_results(pairs[0], pairs[1], margin, mode=sandbox.value, limits=child_limits(1))
+
+
+def _there(server: str, baseline: str, candidate: str, margin: float) -> "Comparison":
+    from holdfast_cli.remote import compared_there, connect
+
+    with connect(server) as client:
+        return compared_there(client, baseline, candidate, margin)
 
 
 def _show(found: "Comparison") -> None:
@@ -62,8 +85,25 @@ def _show(found: "Comparison") -> None:
             row.decision,
         )
     console.print(table)
+    for family in found.families:
+        console.print(escape(_told(family)), soft_wrap=True)
+    for finding in found.findings:
+        said = f"{finding.severity} {finding.id}: {finding.sentence} {finding.hint}".rstrip()
+        console.print(escape(said), soft_wrap=True)
     if found.flipped:
-        names = ", ".join(escape(name) for name in found.flipped[:_SHOWN])
-        more = f" and {found.n_flipped - _SHOWN} more" if found.n_flipped > _SHOWN else ""
-        console.print(f"lost their worst case: {names}{more}")
+        console.print(f"lost their worst case: {escape(_names(found.flipped, found.n_flipped))}")
     console.print(f"{found.decision}: {escape(found.sentence)}")
+
+
+def _told(family: "FamilyChange") -> str:
+    """How many answers a family lost and gained, whether by chance, and at which images."""
+    p_value = f"p = {family.p_adjusted:.2g} adjusted over the families"
+    lost = f"{family.family}: {family.lost} answers lost, {family.gained} gained ({p_value})"
+    if not family.n_flipped:
+        return lost
+    return f"{lost}; flip now, held before: {_names(family.flipped, family.n_flipped)}"
+
+
+def _names(names: Sequence[str], n: int) -> str:
+    more = f" and {n - _SHOWN} more" if n > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config_file import ConfigFile, schema
-from holdfast_cli.yaml_tree import YamlTree, read_yaml
+from holdfast_cli.yaml_tree import YamlTree, changed, empty, read_yaml
 
 __all__ = ["DEFAULT_NAME", "Config", "read_config"]
 
@@ -44,14 +44,18 @@ class Config:
     """Where the file is; its paths are relative to it."""
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
     """Read one file.
+
+    Args:
+        path: the file; None for one that holds nothing.
+        settings: `key=value`, keys with dots and values in YAML; they win over the file.
 
     Raises:
         HoldfastError: `file_not_found`; `invalid_config` with file and line; for the gate also
             `invalid_policy` and `unknown_assertion`, with file and line as a note.
     """
-    tree = read_yaml(path)
+    tree = changed(read_yaml(path) if path else empty(), settings)
     file = _validated(tree, _with_gate_off(_with_families_off(tree.data)))
     gate = tree.data.get("gate")
     if gate is not None:
@@ -59,10 +63,10 @@ def read_config(path: Path) -> Config:
         _check_gate(tree, gate)
     return Config(
         plan=file.plan(),
-        model=_beside(path, file.model.path),
-        data=_beside(path, file.data.path),
+        model=_beside(tree.path, file.model.path),
+        data=_beside(tree.path, file.data.path),
         gate=gate,
-        folder=path.parent,
+        folder=tree.path.parent,
     )
 
 

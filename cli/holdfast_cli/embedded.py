@@ -31,6 +31,8 @@ _WORKER_STOP_S: Final = 20
 _SOFT_SHUTDOWN_S: Final = "0"
 """Who pressed Ctrl-C waits at the terminal; the audit starts again with the next start."""
 _REQUEST_STOP_S: Final = 3
+_SHARD_IMAGES: Final = "1024"
+"""One worker gains nothing from parts but to go on behind them after a restart."""
 
 
 def serve_until_stopped(host: str, port: int, data: Path) -> int:
@@ -43,6 +45,7 @@ def serve_until_stopped(host: str, port: int, data: Path) -> int:
     check_bind(host, asks_for_tokens=ApiSettings().asks_for_tokens)
     _check_sandbox()
     with contextlib.closing(listen(host, port)) as address, _locked(data):
+        os.environ.setdefault("HOLDFAST_SHARD_IMAGES", _SHARD_IMAGES)
         tell_settings(data, host, address.getsockname()[1])
         set_up_logs(otherwise="warning")
         database = Database(StorageSettings().database_url)

@@ -12,7 +12,7 @@ from holdfast_cli.local import child_limits, measure_here, mode_for
 from holdfast_cli.order import Order
 from holdfast_cli.outputs import render
 
-__all__ = ["audit_here", "keep"]
+__all__ = ["audit_here", "keep", "named_branch"]
 
 
 def audit_here(
@@ -40,16 +40,21 @@ def audit_here(
     return outcome, done
 
 
-def keep(order: Order, branch: str | None, verdict: Verdict | None, done: AuditOutput) -> None:
-    """Store a result as the baseline of a branch, unless its gate did not pass.
+def named_branch(branch: str | None) -> str:
+    """The branch that a baseline is kept for.
 
     Raises:
-        typer.BadParameter: no branch is named and none is checked out.
+        typer.BadParameter: none is named and none is checked out.
     """
     named = branch or branch_here()
     if named is None:
         raise typer.BadParameter("name the branch", param_hint="--branch")
+    return named
+
+
+def keep(order: Order, branch: str, verdict: Verdict | None, done: AuditOutput) -> None:
+    """Store a result as the baseline of a branch, unless its gate did not pass."""
     if verdict is not None and verdict.decision is not Decision.passed:
-        typer.echo(f"not kept as the baseline of {named}: the gate did not pass", err=True)
+        typer.echo(f"not kept as the baseline of {branch}: the gate did not pass", err=True)
         return
-    typer.echo(f"kept as the baseline of {named}: {keep_baseline(named, order.model, done)}")
+    typer.echo(f"kept as the baseline of {branch}: {keep_baseline(branch, order.model, done)}")

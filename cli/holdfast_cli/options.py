@@ -22,6 +22,7 @@ __all__ = [
     "FailOn",
     "FailOnOption",
     "Full",
+    "GitHub",
     "Inconclusive",
     "InconclusiveOption",
     "Input",
@@ -38,6 +39,7 @@ __all__ = [
     "SaveBaseline",
     "Seed",
     "Server",
+    "Set",
     "SoftFail",
     "Threads",
     "Timeout",
@@ -112,6 +114,15 @@ ConfigPath = Annotated[
     Path | None,
     typer.Option(
         help="The configuration; left out, holdfast.yaml of this folder when there is one.",
+        show_default=False,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the configuration, data.limit=100 for example; may be given again.",
         show_default=False,
     ),
 ]
@@ -224,6 +235,14 @@ SaveBaseline = Annotated[
         "--save-baseline",
         help="Keep the result in .holdfast/baselines for this branch, if the gate passes.",
         rich_help_panel=_GATE,
+    ),
+]
+GitHub = Annotated[
+    bool,
+    typer.Option(
+        "--github",
+        help="Print annotations as GitHub Actions reads them; on a runner of GitHub that is so by "
+        "itself.",
     ),
 ]
 CacheOption = Annotated[

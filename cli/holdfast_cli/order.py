@@ -1,7 +1,7 @@
 """What one `holdfast audit` asks for, after configuration and options were put together."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -86,14 +86,17 @@ class Order:
         return self.model.name
 
 
-def find_config(path: Path | None) -> Config:
-    """The configuration that is named, else `holdfast.yaml` of this folder, else the defaults."""
+def find_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
+    """The configuration that is named, else `holdfast.yaml` of this folder, else the defaults.
+
+    `settings` are `key=value`, which win over the file.
+    """
     found = config_path(path)
-    if found is None:
+    if found is None and not settings:
         return Config()
-    if path is None:
+    if path is None and found is not None:
         typer.echo(f"using {found}", err=True)
-    return read_config(found)
+    return read_config(found, settings)
 
 
 def config_path(path: Path | None) -> Path | None:

@@ -12,7 +12,9 @@ __all__ = ["send_in_pieces"]
 _PIECE_BYTES: Final = 64 << 20
 _BLOCK_BYTES: Final = 1 << 20
 _TRIES: Final = 6
-"""How often in a row nothing may arrive: together they wait a minute."""
+"""How often in a row nothing may arrive: together they wait half a minute."""
+_WAIT_S: Final = 1.0
+"""Before the second try; each later one waits twice as long."""
 _PASSING: Final = frozenset(
     {
         *("unreachable", "slow_body", "upload_busy", "wrong_offset"),
@@ -55,7 +57,7 @@ def send_in_pieces(
             failures += 1
             if error.code not in _PASSING or failures == _TRIES:
                 raise
-            time.sleep(2 ** (failures - 1))
+            time.sleep(_WAIT_S * 2 ** (failures - 1))
 
 
 def _check(upload: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ _STAGES: Final = {
     "probing": "finding out how the model wants its pixels",
     "measuring": "moving the pictures",
     "writing": "writing the result",
+    "comparing": "comparing with the baseline",
 }
 _STEPS: Final = 4
 

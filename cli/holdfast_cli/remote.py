@@ -12,6 +12,8 @@ import typer
 
 from holdfast.errors import HoldfastError
 from holdfast.probes.pack import packed
+from holdfast.records.base import read_record
+from holdfast.records.comparison import Comparison
 from holdfast.records.policy import Verdict
 from holdfast_cli.client import Client, told
 from holdfast_cli.formats import Outcome
@@ -24,6 +26,7 @@ __all__ = [
     "asked_of",
     "audit_there",
     "check_done",
+    "compared_there",
     "connect",
     "fetch",
     "is_open",
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 _POLL_S: Final = 20
+_COMPARE_S: Final = 600
 _ID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _OPEN: Final = ("queued", "running")
 
@@ -185,3 +189,19 @@ def stored_there(client: Client, audit_id: str) -> Outcome:
         raise HoldfastError("not_done", state=audit["state"])
     check_done(audit)
     return fetch(client, audit)
+
+
+def compared_there(client: Client, baseline: str, candidate: str, margin: float) -> Comparison:
+    """The service's comparison of two audits; waits while a worker computes it.
+
+    Raises:
+        HoldfastError: `not_found`, `not_done`, `not_comparable`; `wait_timeout` after minutes.
+    """
+    asked = {"a": baseline, "b": candidate, "margin": margin}
+    deadline = time.monotonic() + _COMPARE_S
+    while (answer := client.get("/v1/compare", **asked)).get("retry_after_s"):
+        if time.monotonic() > deadline:
+            page = client.absolute(f"/audits/{candidate}")
+            raise HoldfastError("wait_timeout", limit=_COMPARE_S, url=page)
+        time.sleep(float(answer["retry_after_s"]))
+    return read_record(Comparison, answer, "unreachable")

@@ -22,6 +22,7 @@ def gate(  # noqa: PLR0913 - these are the options of the command
     result: opt.ResultPath,
     *,
     config: opt.ConfigPath = None,
+    set_: opt.Set = None,
     output: opt.Outputs = None,
     inconclusive: opt.InconclusiveOption = None,
     fail_on: opt.FailOnOption = opt.FailOn.error,
@@ -46,7 +47,7 @@ def gate(  # noqa: PLR0913 - these are the options of the command
     outputs = output or []
     check_outputs(outputs)
     need_for(outputs)
-    read = find_config(config)
+    read = find_config(config, set_ or [])
     block = with_options(read.gate, GateOptions(inconclusive, fail_on, baseline))
     if block is None:
         where = str(config or DEFAULT_NAME)

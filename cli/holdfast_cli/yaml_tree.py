@@ -1,7 +1,9 @@
 """Read YAML and keep the line of every key, so that a complaint can point at it."""
 
+import copy
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -9,9 +11,10 @@ import yaml
 
 from holdfast.errors import HoldfastError
 
-__all__ = ["YamlTree", "read_yaml"]
+__all__ = ["YamlTree", "changed", "empty", "read_yaml"]
 
 _MAX_PATH = 64
+_OF_GROUP = re.compile(r"([^=]+@(?:class|group)=[^=]+)(=)(.*)")
 
 
 @final
@@ -22,9 +25,15 @@ class YamlTree:
     path: Path
     data: Any
     _root: yaml.Node | None
+    settings: tuple[str, ...] = ()
+    """Keys, with dots, that an option changed."""
 
     def where(self, loc: Sequence[object]) -> str:
-        """`file:line` of the deepest part of `loc` that exists."""
+        """`file:line` of the deepest part of `loc` that exists, or the option that changed it."""
+        name = ".".join(map(str, loc))
+        for key in self.settings:
+            if f"{name}.".startswith(f"{key}."):
+                return f"--set {key}"
         node, line = self._root, 1
         for part in loc:
             step = _step(node, part)
@@ -38,6 +47,54 @@ class YamlTree:
         name = ".".join(str(part) for part in loc)
         text = f"{name}: {reason}" if name else reason
         return HoldfastError("invalid_config", where=self.where(loc), reason=text.rstrip("."))
+
+
+def empty() -> YamlTree:
+    """A file that only says its version, where there is none."""
+    return YamlTree(Path("holdfast.yaml"), {"version": 1}, None)
+
+
+def changed(tree: YamlTree, settings: Sequence[str]) -> YamlTree:
+    """The tree with keys set anew; a key between them that is no block becomes one.
+
+    Raises:
+        HoldfastError: `invalid_config` for what is not `key=value` with a value in YAML.
+    """
+    if not settings:
+        return tree
+    data: Any = copy.deepcopy(tree.data) if isinstance(tree.data, dict) else {}
+    keys = []
+    for setting in settings:
+        of_group = _OF_GROUP.fullmatch(setting)
+        key, equals, written = of_group.groups() if of_group else setting.partition("=")
+        where = f"--set {key}"
+        if not equals or not all(key.split(".")):
+            raise HoldfastError("invalid_config", where=where, reason="write it as key=value")
+        _put(data, _parts(key), _value(where, written))
+        keys.append(key)
+    return replace(tree, data=data, settings=tuple(keys))
+
+
+def _parts(key: str) -> list[str]:
+    """A measurement's id has a dot of its own, and its class may have more."""
+    block, dot, rest = key.partition("gate.assertions.")
+    return ["gate", "assertions", rest] if dot and not block else key.split(".")
+
+
+def _value(where: str, written: str) -> Any:  # noqa: ANN401 - user data
+    try:
+        return yaml.safe_load(written)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        reason = "its value is not YAML that can be read"
+        raise HoldfastError("invalid_config", where=where, reason=reason) from None
+
+
+def _put(data: dict[str, Any], parts: Sequence[str], value: Any) -> None:  # noqa: ANN401 - as above
+    for part in parts[:-1]:
+        inside = data.get(part)
+        data[part] = inside if isinstance(inside, dict) else {}
+        data = data[part]
+    data[parts[-1]] = value
 
 
 def _place(path: Path, line: int) -> str:

@@ -76,7 +76,7 @@ def keep_outcome(
     policy, baseline_id = session.execute(asked).one()
     if baseline_id is not None and queue_comparison(session, baseline_id, audit_id):
         blank = update(AuditRow).where(AuditRow.id == audit_id)
-        session.execute(blank.values(verdict=None, decision=None))
+        session.execute(blank.values(verdict=None, decision=None, stage="comparing"))
     elif verdict_json is not None and policy is not None:
         keep_verdict(session, audit_id, Judged(verdict_json, policy))
 

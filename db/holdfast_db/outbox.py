@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ __all__ = [
     "EVENTS",
     "Due",
     "due",
+    "forget_old",
     "keep_sent",
     "note_end",
     "note_verdict",
@@ -31,6 +32,7 @@ BACKOFF_S: Final = (5, 60, 300, 1800, 7200, 6 * 3600, 12 * 3600, 24 * 3600)
 """Pauses after the failures of one message; after one more it is given up."""
 _IN_FLIGHT_S: Final = 60
 """A message whose sender died is sent again after this."""
+_KEPT_DAYS: Final = 30
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,13 @@ def due(session: Session, limit: int) -> list[Due]:
         Due(row.id, row.tries, hook.url, _secrets(hook, now), row.message_id, row.payload)
         for row, hook in session.execute(query)
     ]
+
+
+def forget_old(session: Session) -> None:
+    """Remove what was delivered or given up a month ago."""
+    before = db_now(session) - timedelta(days=_KEPT_DAYS)
+    old = (DeliveryRow.state.in_(("delivered", "given_up")), DeliveryRow.next_try_at < before)
+    session.execute(delete(DeliveryRow).where(*old))
 
 
 def take(session: Session, message: Due) -> bool:

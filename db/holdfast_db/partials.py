@@ -16,7 +16,10 @@ from typing import BinaryIO, Final, final
 
 from holdfast.errors import HoldfastError
 
-__all__ = ["Appender", "Partials"]
+__all__ = ["UPLOADS_FOLDER", "Appender", "Partials"]
+
+UPLOADS_FOLDER: Final = "uploads"
+"""Where in the data folder they lie."""
 
 _NAME: Final = re.compile(r"[0-9a-f-]{36}")
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
-from holdfast_db.tables import LeaseRow, ShardRow, WorkerRow
+from holdfast_db.tables import AuditRow, LeaseRow, ShardRow, WorkerRow
 
 __all__ = ["hold_lease", "running_shards", "say_alive", "say_goodbye"]
 
@@ -57,7 +57,9 @@ def hold_lease(session: Session, name: str, holder: str, lease_s: float) -> bool
 def running_shards(session: Session) -> dict[str, list[ShardRow]]:
     """The shards that are worked on, by the name of their worker."""
     held: dict[str, list[ShardRow]] = {}
-    query = select(ShardRow).where(ShardRow.state == "running").order_by(ShardRow.id)
+    # Joined, so that a session that is bound to a project sees only that project's work.
+    mine = select(ShardRow).join(AuditRow, AuditRow.id == ShardRow.audit_id)
+    query = mine.where(ShardRow.state == "running").order_by(ShardRow.id)
     for shard in session.scalars(query):
         held.setdefault(shard.worker or "", []).append(shard)
     return held

@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
-from holdfast_db.partials import Partials
+from holdfast_db.partials import UPLOADS_FOLDER, Partials
 from holdfast_db.references import OVER, audit_is_needed, blob_is_used
 from holdfast_db.session import Database
+from holdfast_db.settings import StorageSettings
+from holdfast_db.store import FileStore
 from holdfast_db.tables import AuditRow, BlobRow, IdempotencyRow, ProjectRow, UploadRow
 
-__all__ = ["Cleaned", "Cleaner", "Removes", "clean_up"]
+__all__ = ["Cleaned", "Cleaner", "Removes", "clean_up", "cleaner"]
 
 _DAY: Final = timedelta(days=1)
 _LEFT_S: Final = 2 * 24 * 3600.0
@@ -88,6 +90,12 @@ class Cleaner:
         done = clean_up(self._db, self._store, self._partials)
         if done != Cleaned():
             _log.info("cleaned_up", **vars(done))
+
+
+def cleaner(db: Database, storage: StorageSettings, *, every_s: float) -> Cleaner:
+    """One that cleans up what these settings name."""
+    store = FileStore(storage.data, min_free_bytes=storage.min_free_bytes)
+    return Cleaner(db, store, Partials(storage.data / UPLOADS_FOLDER), every_s=every_s)
 
 
 def _remove_audits(session: Session) -> int:

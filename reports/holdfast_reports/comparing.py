@@ -57,7 +57,7 @@ def comparison_view(found: Comparison, baseline: str, candidate: str) -> Compari
         candidate=text(candidate, 120),
         status=found.decision,
         word=_WORDS[found.decision],
-        sentence=title(text(found.sentence, 400)),
+        sentence=text(found.sentence, 400),
         facts=(
             f"{count(found.n_images, 'image')} in both",
             f"up to {found.margin:g} may be lost",

@@ -14,6 +14,7 @@ from holdfast_api.scopes import OPEN, SCOPES
 from holdfast_db.tokens import SCOPES as ORDER
 from holdfast_db.tokens import NewToken, add_token
 
+HOOK: Final = "https://hooks.test/"
 _TUS: Final = {"Tus-Resumable": "1.0.0"}
 _APPEND: Final = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream", **_TUS}
 _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
@@ -21,17 +22,21 @@ _OPERATIONS: Final[dict[str, tuple[str, str, str]]] = {
     for path, item in document()["paths"].items()
     for method, operation in item.items()
 }
+_SHORT: Final = 8
+"""Only what is longer is an id that nobody could have guessed."""
 _GUARDED: Final = sorted(name for name, (_, _, scope) in _OPERATIONS.items() if scope != OPEN)
 _STRANGER: Final = {
     # Lists show a stranger nothing; what is asked without a project belongs to the stranger.
     **dict.fromkeys(("get_models", "get_probe_sets", "get_audits"), 200),
     **dict.fromkeys(("get_projects", "get_own_token", "get_tokens"), 200),
+    **dict.fromkeys(("get_policies", "get_webhooks", "get_workers", "validate_policy"), 200),
     **dict.fromkeys(("create_upload", "create_token"), 201),
     **dict.fromkeys(("create_project", "delete_project"), 403),  # for tokens without a project
 }
 _DONE: Final = {"cancel_audit": 409, "retry_audit": 409, "put_upload": 409}
 """The audit of the scene is over, and its upload got its bytes from `append_upload`."""
 _LAST: Final = (
+    *("delete_webhook", "archive_policy"),
     *("delete_upload", "delete_audit", "delete_token", "delete_model", "delete_probe_set"),
     "delete_project",
 )
@@ -74,14 +79,29 @@ class Scene:
             "delete_model": {"params": {"audits": "true"}},
             "delete_probe_set": {"params": {"audits": "true"}},
             "create_token": {"json": {"name": "n", "scope": "read"}},
+            **self._outcomes(place),
         }
         return requests.get(name, {})
+
+    def _outcomes(self, place: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        audit_id = self.ids["audit_id"]
+        return {
+            "get_comparison": {"params": {"a": audit_id, "b": audit_id}},
+            "get_history": {"params": {"assertion": "accuracy"}},
+            "pin_baseline": {"json": {"audit_id": audit_id, "reason": "as agreed"}},
+            "create_policy": {"json": {**place, "policy": PASSING}},
+            "validate_policy": {"json": {"policy": PASSING}},
+            "create_webhook": {"json": {"project": "mine", "url": HOOK}},
+            "change_webhook": {"json": {"enabled": True}},
+        }
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Scene]:
     """One for all questions of this module; the last test changes it."""
-    with a_world(tmp_path_factory.mktemp("scene"), empty_database, auth="on") as world:
+    with a_world(
+        tmp_path_factory.mktemp("scene"), empty_database, auth="on", webhook_allow="hooks.test"
+    ) as world:
         yield _made(world)
 
 
@@ -100,6 +120,12 @@ def _made(world: World) -> Scene:
     victim = client.post("/v1/tokens", json={"name": "victim", "scope": "read"}).json()
     ids |= {"audit_id": audit["id"], "slug": audit["project"], "token_id": victim["id"]}
     ids["upload_id"] = world.announce()["id"]
+    policy = client.post("/v1/policies", json={"name": "n", "policy": PASSING}).json()
+    hook = client.post("/v1/webhooks", json={"url": HOOK}).json()
+    sent = client.post(f"/v1/webhooks/{hook['id']}/test").json()
+    ids |= {"policy_id": policy["id"], "webhook_id": hook["id"], "branch": "main"}
+    ids["delivery_id"] = str(sent["id"])
+    client.patch("/v1/projects/mine", json={"public_badge": True})
     for name, what in (
         ("sha256", "models/" + ids["model_id"]),
         ("probes_sha256", "probe-sets/" + ids["probe_set_id"]),
@@ -146,7 +172,7 @@ def test_a_token_of_another_project_finds_nothing(scene: Scene, name: str) -> No
     assert answer.status_code == _STRANGER.get(name, 404), answer.text
     if name not in ("create_upload", "create_token"):
         told = answer.text.replace(str(answer.headers["X-Request-Id"]), "")
-        assert not [value for value in scene.ids.values() if value in told and value != "mine"]
+        assert not [value for value in scene.ids.values() if value in told and len(value) > _SHORT]
         assert '"mine"' not in told
 
 

@@ -1,23 +1,18 @@
 """Every error that an endpoint declares is produced once, and nothing is declared in vain."""
 
-import io
-import shutil
-import time
-import zipfile
-from collections.abc import Callable, Iterator
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from httpx2 import Response
 
+from access_cases import ACCESS_CASES
 from apiworld import MODEL, PASSING, PROBES, NewWorld, World
 from holdfast_api.openapi import document
 from holdfast_api.problems import CODES
 from outcome_cases import OUTCOME_CASES
+from upload_cases import NOWHERE, PICKLED, UPLOAD_CASES, Case
 
-_NOWHERE = "00000000-0000-7000-8000-000000000000"
 _COMMON = {
     *(
         "unauthorized",
@@ -29,49 +24,15 @@ _COMMON = {
         "database_unavailable",
     ),
     *("invalid_json", "invalid_request", "unsupported_media_type"),
+    *("idempotency_key_reused", "idempotency_in_flight"),
 }
-"""Declared wherever they make sense; produced in test_guard, test_hostile_bodies, test_problems."""
+"""Declared wherever they make sense; produced in test_guard, test_access, test_tokens,
+test_hostile_bodies, test_problems and test_repeating."""
 _UNKNOWN = {"assertions": {"beauty": ["error", {"min": 0.5}]}}
 _NOTHING: dict[str, object] = {"assertions": {}}
 
 
-def _zip(names: tuple[str, ...] = ("a.png",), data: bytes = b"x", **changes: int) -> bytes:
-    """A zip whose directory says `changes` about each member."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name in names:
-            archive.writestr(name, data)
-        for member in archive.filelist:
-            for field, value in changes.items():
-                setattr(member, field, value)
-    return out.getvalue()
-
-
-def _huge_directory() -> bytes:
-    data = bytearray(PROBES)
-    data[-10:-6] = (1 << 30).to_bytes(4, "little")
-    return bytes(data)
-
-
-_MIB = 1 << 20
-_ARCHIVES: dict[str, bytes] = {
-    "archive_too_large": _zip(
-        tuple(f"{i}.png" for i in range(65)), bytes(170_000), file_size=32 * _MIB
-    ),
-    "bad_zip": PROBES[:-1],
-    "duplicate_name": _zip(("a.png", "A.png")),
-    "empty_archive": _zip(()),
-    "encrypted_zip": _zip(flag_bits=1),
-    "file_too_large": _zip(file_size=33 * _MIB),
-    "not_a_zip": MODEL,
-    "special_file": _zip(external_attr=0o120777 << 16),
-    "too_many_files": _huge_directory(),
-    "unsafe_name": _zip(("/a.png",)),
-    "unsupported_file": _zip(("a.txt",)),
-    "zip_bomb": _zip(file_size=2 * _MIB),
-    "zip_method": _zip(compress_type=99),
-}
-_PICKLED = _zip(("images.npy", "data.pkl"))
+_TAKES_FILES = ("put_upload", "append_upload")
 _FILES = {
     "get_result": "result.json",
     "get_samples": "samples.parquet",
@@ -81,41 +42,6 @@ _FILES = {
     "get_summary": "summary.md",
     "get_badge": "badge.svg",
 }
-_MODELS: dict[str, bytes] = {
-    "invalid_safetensors": b"\x02\0\0\0\0\0\0\x40{}" + bytes(8),
-    "pickle_refused": b"\x80\x04N.",
-    "unsupported_format": b"GIF89a",
-}
-
-
-def _slow() -> Iterator[bytes]:
-    yield b"x"
-    time.sleep(0.3)
-    yield b"x"
-
-
-def _put(world: World, size_bytes: int, data: object, **headers: str) -> Response:
-    url = world.announce(size_bytes=size_bytes)["url"]
-    return world.client.put(url, content=data, headers=headers)  # type: ignore[arg-type]
-
-
-def _put_twice(world: World) -> Response:
-    return world.client.put(world.put(MODEL).json()["url"], content=MODEL)
-
-
-def _put_on_full_disk(world: World) -> Response:
-    upload = world.announce()
-    return _full(lambda: world.client.put(upload["url"], content=MODEL))
-
-
-def _full(call: Callable[[], Response]) -> Response:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
-        return call()
-
-
-def _post_upload(world: World, size_bytes: int) -> Response:
-    return world.client.post("/v1/uploads", json={"kind": "model", "size_bytes": size_bytes})
 
 
 def _post_file(world: World, where: str, **source: object) -> Response:
@@ -153,60 +79,40 @@ def _audit_with_full_queue(world: World) -> Response:
 
 
 def _get_part(world: World, *, part: str, is_there: bool) -> Response:
-    return _get(world, f"/v1/audits/{world.audit() if is_there else _NOWHERE}/{part}")
+    return _get(world, f"/v1/audits/{world.audit() if is_there else NOWHERE}/{part}")
 
 
-def _put_as(world: World, *, kind: str, data: bytes) -> Response:
-    return world.put(data, kind)
-
-
-Case = Callable[[World], Response]
 _CASES: dict[tuple[str, str], Case] = {
-    ("create_upload", "empty_file"): lambda w: _post_upload(w, 0),
-    ("create_upload", "file_too_large"): lambda w: _post_upload(w, 1 << 50),
-    ("create_upload", "storage_full"): lambda w: _full(lambda: _post_upload(w, 10)),
-    ("put_upload", "not_found"): lambda w: w.client.put(f"/v1/uploads/{_NOWHERE}", content=b"x"),
-    ("put_upload", "upload_finished"): _put_twice,
-    ("put_upload", "incomplete_body"): lambda w: _put(w, 10, b"x"),
-    ("put_upload", "body_too_large"): lambda w: _put(w, 1, b"xx"),
-    ("put_upload", "slow_body"): lambda w: _put(w, 2, _slow()),
-    ("put_upload", "checksum_mismatch"): lambda w: _put(
-        w, len(MODEL), MODEL, **{"X-Checksum-Sha256": "0" * 64}
-    ),
-    ("put_upload", "storage_full"): _put_on_full_disk,
-    ("get_upload", "not_found"): lambda w: _get(w, f"/v1/uploads/{_NOWHERE}"),
-    ("delete_upload", "not_found"): lambda w: w.client.delete(f"/v1/uploads/{_NOWHERE}"),
-    ("head_blob", "not_found"): lambda w: w.client.head("/v1/blobs/sha256:" + "0" * 64),
     ("create_model", "not_found"): lambda w: _post_file(w, "models", sha256="0" * 64),
     ("create_model", "upload_not_ready"): lambda w: _post_file(
         w, "models", upload_id=w.announce()["id"]
     ),
     ("create_model", "unsupported_format"): lambda w: _post_stored(w, "models", "probes", PROBES),
-    ("create_model", "pickle_refused"): lambda w: _post_stored(w, "models", "probes", _PICKLED),
-    ("get_one_model", "not_found"): lambda w: _get(w, f"/v1/models/{_NOWHERE}"),
-    ("create_probe_set", "not_found"): lambda w: _post_file(w, "probe-sets", upload_id=_NOWHERE),
+    ("create_model", "pickle_refused"): lambda w: _post_stored(w, "models", "probes", PICKLED),
+    ("get_one_model", "not_found"): lambda w: _get(w, f"/v1/models/{NOWHERE}"),
+    ("create_probe_set", "not_found"): lambda w: _post_file(w, "probe-sets", upload_id=NOWHERE),
     ("create_probe_set", "upload_not_ready"): lambda w: _post_file(
         w, "probe-sets", upload_id=w.announce("probes")["id"]
     ),
     ("create_probe_set", "not_a_zip"): lambda w: _post_stored(w, "probe-sets", "model", MODEL),
-    ("get_one_probe_set", "not_found"): lambda w: _get(w, f"/v1/probe-sets/{_NOWHERE}"),
-    ("create_audit", "not_found"): lambda w: _post_audit(w, model_id=_NOWHERE),
+    ("get_one_probe_set", "not_found"): lambda w: _get(w, f"/v1/probe-sets/{NOWHERE}"),
+    ("create_audit", "not_found"): lambda w: _post_audit(w, model_id=NOWHERE),
     ("create_audit", "invalid_plan"): lambda w: _post_audit(w, plan={"seed": -1}),
     ("create_audit", "invalid_policy"): lambda w: _post_audit(w, policy=_NOTHING),
     ("create_audit", "unknown_assertion"): lambda w: _post_audit(w, policy=_UNKNOWN),
     ("create_audit", "queue_full"): _audit_with_full_queue,
-    ("get_one_audit", "not_found"): lambda w: _get(w, f"/v1/audits/{_NOWHERE}"),
-    ("cancel_audit", "not_found"): lambda w: _post_to(w, _NOWHERE, "cancel"),
+    ("get_one_audit", "not_found"): lambda w: _get(w, f"/v1/audits/{NOWHERE}"),
+    ("cancel_audit", "not_found"): lambda w: _post_to(w, NOWHERE, "cancel"),
     ("cancel_audit", "already_finished"): lambda w: _post_to(w, w.done(), "cancel"),
-    ("retry_audit", "not_found"): lambda w: _post_to(w, _NOWHERE, "retry"),
+    ("retry_audit", "not_found"): lambda w: _post_to(w, NOWHERE, "retry"),
     ("retry_audit", "not_retryable"): lambda w: _post_to(w, w.done(), "retry"),
     ("retry_audit", "queue_full"): _retry_with_full_queue,
-    ("get_events", "not_found"): lambda w: _get(w, f"/v1/audits/{_NOWHERE}/events"),
-    ("judge_audit", "not_found"): lambda w: _post_to(w, _NOWHERE, "gate", policy=PASSING),
+    ("get_events", "not_found"): lambda w: _get(w, f"/v1/audits/{NOWHERE}/events"),
+    ("judge_audit", "not_found"): lambda w: _post_to(w, NOWHERE, "gate", policy=PASSING),
     ("judge_audit", "not_done"): lambda w: _post_to(w, w.audit(), "gate", policy=PASSING),
     ("judge_audit", "invalid_policy"): lambda w: _post_to(w, w.done(), "gate", policy=_NOTHING),
     ("judge_audit", "unknown_assertion"): lambda w: _post_to(w, w.done(), "gate", policy=_UNKNOWN),
-    ("get_verdict", "not_found"): lambda w: _get(w, f"/v1/audits/{_NOWHERE}/verdict"),
+    ("get_verdict", "not_found"): lambda w: _get(w, f"/v1/audits/{NOWHERE}/verdict"),
     ("get_verdict", "not_done"): lambda w: _get(w, f"/v1/audits/{w.audit()}/verdict"),
     ("get_verdict", "no_verdict"): lambda w: _get(w, f"/v1/audits/{w.done()}/verdict"),
     **OUTCOME_CASES,
@@ -215,13 +121,8 @@ _CASES: dict[tuple[str, str], Case] = {
         for operation, part in _FILES.items()
         for code in ("not_found", "not_done")
     },
-    **{
-        ("put_upload", code): partial(_put_as, kind="probes", data=_ARCHIVES[code])
-        for code in _ARCHIVES
-    },
-    **{
-        ("put_upload", code): partial(_put_as, kind="model", data=_MODELS[code]) for code in _MODELS
-    },
+    **UPLOAD_CASES,
+    **ACCESS_CASES,
 }
 
 
@@ -240,7 +141,7 @@ def _codes_of(operation: dict[str, Any]) -> dict[tuple[str, str], int]:
         for status, answer in operation["responses"].items()
         for code in answer.get(CODES, [])
         if code not in _COMMON
-        and not (code == "body_too_large" and operation["operationId"] != "put_upload")
+        and not (code == "body_too_large" and operation["operationId"] not in _TAKES_FILES)
     }
 
 
@@ -253,5 +154,5 @@ def test_the_declared_error_is_produced(new_world: NewWorld, operation: str, cod
     world = new_world(max_queued=1, upload_grace_s=0.1, upload_bytes_per_s=1 << 20)
     answer = _CASES[operation, code](world)
     assert answer.status_code == _declared()[operation, code]
-    if operation != "head_blob":
+    if not operation.startswith("head_"):
         assert answer.json()["code"] == code

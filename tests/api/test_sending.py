@@ -63,8 +63,9 @@ def _pipe(source: socket.socket, sink: socket.socket, limit: int) -> int:
 
 
 @pytest.fixture
-def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces.time, "sleep", lambda _: None)
+def _short_wait(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Long enough for the service to see that a connection broke."""
+    monkeypatch.setattr(pieces, "_WAIT_S", getattr(request, "param", 0.5))
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def _sha(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.usefixtures("no_wait")
+@pytest.mark.usefixtures("_short_wait")
 def test_a_broken_upload_goes_on_where_it_was(world: World, address: str, large: Path) -> None:
     carried: list[int] = []
     with (
@@ -88,12 +89,12 @@ def test_a_broken_upload_goes_on_where_it_was(world: World, address: str, large:
         sha256 = client.upload("model", large, "large.onnx", lambda *_: None)
     assert sha256 == _sha(large)
     assert world.stored() == [sha256]
-    assert len(carried) == 3
+    assert len(carried) >= 3
     # Beginning anew each time would carry 10 MB in all.
     assert sum(carried) < 1.1 * large.stat().st_size
 
 
-@pytest.mark.usefixtures("no_wait")
+@pytest.mark.usefixtures("_short_wait")
 def test_a_file_goes_in_several_pieces(
     world: World, address: str, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +107,8 @@ def test_a_file_goes_in_several_pieces(
     assert world.stored() == [_sha(large)]
 
 
-@pytest.mark.usefixtures("no_wait")
+@pytest.mark.parametrize("_short_wait", [0.01], indirect=True)
+@pytest.mark.usefixtures("_short_wait")
 def test_where_nothing_arrives_it_gives_up(address: str, large: Path) -> None:
     with (
         breaking(address, [900, *[300] * 40], []) as road,

@@ -89,7 +89,9 @@ def _audit(
 
 def test_the_action_is_valid(action: dict[str, Any]) -> None:
     _check("GitHub Action", action)
-    assert action["inputs"].keys() == {"config", "model", "data", "server", "extra-args"}
+    assert action["inputs"].keys() == {
+        *("config", "model", "data", "server", "baseline", "extra-args"),
+    }
     used = re.findall(r"steps\.(\w+)\.outputs\.(\w+)", json.dumps(action["outputs"]))
     assert used == [("audit", "decision"), ("audit", "passed")]
     assert _steps(action)["Audit"]["id"] == "audit"
@@ -119,20 +121,28 @@ def test_the_action_runs_with_nothing_given(action: dict[str, Any], tmp_path: Pa
 def test_every_input_reaches_the_command(action: dict[str, Any], tmp_path: Path) -> None:
     extra = "--limit 10\n  --fail-on warn *"
     _, call = _audit(
-        action, tmp_path, config="c.yaml", model="m", data="d", server="s", extra_args=extra
+        action,
+        tmp_path,
+        config="c.yaml", model="m", data="d", server="s", baseline="b",
+        extra_args=extra,
     )
-    assert call[2:8] == ["--config", "c.yaml", "--data", "d", "--server", "s"]
-    assert call[8:13] == ["--limit", "10", "--fail-on", "warn", "*"]
+    assert call[2:10] == [
+        *("--config", "c.yaml", "--data", "d", "--server", "s", "--baseline", "b"),
+    ]
+    assert call[10:15] == ["--limit", "10", "--fail-on", "warn", "*"]
     assert call[-2:] == ["--", "m"]
 
 
 def test_an_input_is_no_command(action: dict[str, Any], tmp_path: Path) -> None:
     extra = "$(touch owned) `touch owned`; |"
     _, call = _audit(
-        action, tmp_path, config=ODD, model=ODD, data=ODD, server=ODD, extra_args=extra
+        action,
+        tmp_path,
+        **dict.fromkeys(("config", "model", "data", "server", "baseline"), ODD),
+        extra_args=extra,
     )
-    assert call.count(ODD) == 4
-    assert call[8:14] == ["$(touch", "owned)", "`touch", "owned`;", "|", "-o"]
+    assert call.count(ODD) == 5
+    assert call[10:16] == ["$(touch", "owned)", "`touch", "owned`;", "|", "-o"]
     assert not (tmp_path / "owned").exists()
 
 

@@ -37,7 +37,7 @@ def test_the_page_of_the_samples_names_every_column_with_its_type(repo: Path) ->
 @pytest.mark.parametrize(
     "page",
     [
-        *("docs/guide/statistics.md", "docs/ci.md", "docs/operations.md"),
+        *("docs/guide/statistics.md", "docs/guide/gate.md", "docs/ci.md", "docs/operations.md"),
         *("ARCHITECTURE.md", "README.md"),
     ],
 )

@@ -32,9 +32,15 @@ def test_a_loss_fails_and_names_what_was_lost(results: Path) -> None:
     assert answer.returncode == 1, answer.stderr
     assert "failed: translation.consistency" in answer.stdout.replace("\n", " ")
     assert "lost their worst case: " in answer.stdout
+    line = next(row for row in answer.stdout.splitlines() if row.startswith("translation: "))
+    assert "answers lost" in line
+    assert "flip now, held before: " in line
     written = json.loads((results / "comparison.json").read_text())
     assert (written["decision"], written["n_images"]) == ("failed", 40)
     assert len(written["cells"]) == 2
+    (family,) = written["families"]
+    assert family["n_flipped"] == len(family["flipped"]) == written["n_flipped"]
+    assert written["findings"] == []  # near shifts were lost, so nothing was forgotten far away
 
 
 def test_the_same_model_is_no_change(results: Path) -> None:

@@ -185,3 +185,45 @@ def test_every_key_says_what_it_means() -> None:
             target = value.get("$ref", "").rpartition("/")[2]
             meaning = value.get("description") or inside["$defs"][target].get("description")
             assert meaning, f"{block['title']}.{key}"
+
+
+def test_an_option_changes_keys_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "holdfast.yaml"
+    path.write_text(FULL)
+    settings = [
+        "data.limit=5",
+        "model.input.crop=[8, 9]",
+        "families.rotation={angles_deg: [5]}",
+        "gate.assertions.scale.drift=[error, {max: 0.2}]",
+        "gate.assertions.accuracy@class=a.b=[error, {min: 0.2}]",
+    ]
+    config = read_config(path, settings)
+    assert (config.plan.limit, config.plan.seed, config.plan.input.crop) == (5, 3, (8, 9))
+    assert config.gate is not None
+    assert config.gate["assertions"]["scale.drift"] == ["error", {"max": 0.2}]
+    assert config.gate["assertions"]["accuracy@class=a.b"] == ["error", {"min": 0.2}]
+    assert config.gate["assertions"]["translation.drift"] == ["warn", {"max": 0.1}]
+    assert config.model == tmp_path / "models" / "m.onnx"
+    assert read_config(None, ["data.seed=4"]).plan.seed == 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "where", "says"),
+    [
+        ("data.limit", "--set data.limit", "key=value"),
+        ("=3", "--set ", "key=value"),
+        ("data..limit=3", "--set data..limit", "key=value"),
+        ("data.limit=[", "--set data.limit", "YAML"),
+        ("data.limit=0", "--set data.limit", "greater than or equal to 1"),
+        ("data.limmit=3", "--set data.limmit", "did you mean limit?"),
+        ("data=3", "--set data", "data"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path: Path, setting: str, where: str, says: str) -> None:
+    path = tmp_path / "holdfast.yaml"
+    path.write_text(FULL)
+    with pytest.raises(HoldfastError) as caught:
+        read_config(path, [setting])
+    assert caught.value.code == "invalid_config"
+    assert caught.value.fields["where"] == where
+    assert says in caught.value.sentence

@@ -1,16 +1,22 @@
 """`holdfast audit --server`: the same output and exit codes as an audit on this machine."""
 
+import importlib.metadata
 import json
 import os
 import signal
 import subprocess
+import sys
+import venv
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from packaging.requirements import Requirement
 
 from commands import environment, holdfast, program
-from services import Service, embedded
+from services import Service, embedded, wait_for
 
 GATE = "gate: {assertions: {translation.consistency: [error, {min: 0.999999}]}}\n"
 
@@ -146,3 +152,78 @@ def test_doctor_exits_5_when_something_is_broken(tmp_path: Path, free_port: int)
     assert done.returncode == 5
     assert "FAIL server" in done.stdout
     assert not (tmp_path / ".holdfast").exists()
+
+
+@pytest.fixture(scope="module")
+def base_python(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
+    """Python of an environment with our wheel and what `pip install holdfast` alone brings."""
+    folder = tmp_path_factory.mktemp("base")
+    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(wheel, cwd=repo, check=True, capture_output=True)
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as packed:
+        packed.extractall(site)
+    for name in _needed("holdfast", ""):
+        distribution = importlib.metadata.distribution(name)
+        for top in {file.parts[0] for file in distribution.files or () if file.parts[0] != ".."}:
+            if top != "__pycache__":
+                (site / top).symlink_to(Path(str(distribution.locate_file(top))).resolve())
+    return folder / "venv" / "bin" / "python"
+
+
+def _needed(name: str, extra: str) -> set[str]:
+    """The distributions that one needs here, and what these need, without `name` itself."""
+    wanted = [
+        requirement
+        for requirement in map(Requirement, importlib.metadata.requires(name) or ())
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+    ]
+    found = {requirement.name for requirement in wanted}
+    return found.union(*(_needed(each, "") for each in found))
+
+
+def test_the_base_install_gates_on_a_service(
+    tmp_path: Path, service: Service, audited: Path, digits: Path, base_python: Path
+) -> None:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [base_python, "-I", "-m", *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+
+    for absent in ("numpy", "onnxruntime", "jinja2", "fastapi"):
+        assert "No module named" in run(absent).stderr
+    model = [digits / "everywhere.onnx", "--data", digits / "probes.zip", "--server", service.url]
+    short = (audited / "holdfast.yaml").read_text()
+    for limit, code, word in ((0.2, 0, "PASSED"), (0.999999, 1, "FAILED")):
+        gate = f"gate: {{assertions: {{translation.consistency: [error, {{min: {limit}}}]}}}}\n"
+        (tmp_path / "holdfast.yaml").write_text(short + gate)
+        outputs = ["-o", "junit.xml", "-o", "summary.md", "-o", "out.sarif", "-o", "result.json"]
+        done = run("holdfast_cli", "audit", *model, *outputs)
+        assert (done.returncode in (code, 3 * code), word in done.stdout) == (True, True), (
+            done.stdout + done.stderr
+        )
+        assert "<testcase" in (tmp_path / "junit.xml").read_text()
+        again = run("holdfast_cli", "gate", "result.json")
+        assert again.returncode == done.returncode
+    here = run("holdfast_cli", "audit", *model[:3])
+    assert (here.returncode, "error[missing_extra]" in here.stderr) == (2, True)
+
+
+def test_a_stored_audit_of_the_service_is_judged_again(
+    tmp_path: Path, service: Service, audited: Path, digits: Path
+) -> None:
+    (tmp_path / "holdfast.yaml").write_text((audited / "holdfast.yaml").read_text() + GATE)
+    model = [digits / "everywhere.onnx", "--data", digits / "probes.zip"]
+    first = holdfast("audit", *model, "--server", service.url, "--no-wait", cwd=tmp_path)
+    audit_id = first.stdout.strip().rpartition("/")[2]
+    wait_for(
+        "the audit to end",
+        lambda: httpx.get(f"{service.url}/v1/audits/{audit_id}").json()["state"] == "done",
+    )
+    done = holdfast("gate", audit_id, "--server", service.url, "-o", "junit.xml", cwd=tmp_path)
+    assert done.returncode in (1, 3), done.stderr
+    assert "translation.consistency: observed " in done.stdout
+    unknown = holdfast("gate", "nothing.json", "--server", service.url, cwd=tmp_path)
+    assert (unknown.returncode, "error[file_not_found]" in unknown.stderr) == (2, True)

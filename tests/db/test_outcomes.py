@@ -136,6 +136,7 @@ def test_with_a_baseline_the_audit_waits_for_its_comparison(
     audit_id, baseline = waiting, look(waiting).baseline_id or ""
     audit = look(audit_id)
     assert (audit.state, audit.verdict, audit.decision) == ("running", None, None)
+    assert audit.stage == "comparing"
     submit(priority=100)
     second = take()
     assert second is not None

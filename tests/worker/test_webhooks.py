@@ -251,6 +251,20 @@ def test_a_name_that_is_nobody_s_is_tried_again(
     )
 
 
+def test_after_a_month_a_message_that_is_over_is_forgotten(place: Place) -> None:
+    url, now = "https://nobody.invalid/", datetime.now(UTC)
+    kept = []
+    for state, days in [("delivered", 31), ("given_up", 31), ("delivered", 29), ("waiting", 31)]:
+        sent = _message(place.db, url, enabled=False)
+        with place.db.transaction() as session:
+            row = session.get_one(DeliveryRow, sent)
+            row.state, row.next_try_at = state, now - timedelta(days=days)
+        kept += [sent] if days == 29 or state == "waiting" else []
+    _sender(place, None, "*").round()
+    with place.db.reading() as session:
+        assert [row.id for row in session.query(DeliveryRow).order_by(DeliveryRow.id)] == kept
+
+
 def test_of_two_senders_one_sends(place: Place, made: Path) -> None:
     with receiving(made) as receiver:
         _message(place.db, receiver.url)

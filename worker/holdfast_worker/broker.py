@@ -44,6 +44,9 @@ def celery_config(settings: WorkerSettings) -> dict[str, Any]:
         "worker_prefetch_multiplier": 1,
         "worker_pool": "prefork",
         "worker_pool_start_method": "spawn",  # database engines do not survive a fork
+        # A spawned process imports everything anew. One that is not up after so long is killed and
+        # started again: with Celery's own 4 s a busy machine would do nothing else.
+        "worker_proc_alive_timeout": 60.0,
         "worker_max_tasks_per_child": 50,
         "worker_max_memory_per_child": 1 << 20,  # kB, looked at between tasks: against leaks
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # the default flips in 6.0

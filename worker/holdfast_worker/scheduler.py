@@ -18,6 +18,7 @@ from holdfast_db.ids import new_id
 from holdfast_db.jobs import Line
 from holdfast_db.logs import set_up_logs
 from holdfast_db.presence import hold_lease
+from holdfast_db.retention import cleaner
 from holdfast_db.session import Database
 from holdfast_worker import bell
 from holdfast_worker.settings import WorkerSettings
@@ -47,6 +48,7 @@ class Scheduler:
         self._ring = ring
         self._depth = depth
         self._settings = settings or WorkerSettings()
+        self._cleaner = cleaner(db, self._settings, every_s=self._settings.clean_up_s)
         self._holder = f"{socket.gethostname()} {os.getpid()} {new_id()}"
         self._lease_s = max(_MIN_LEASE_S, _LEASE_ROUNDS * self._settings.reconcile_s)
 
@@ -72,6 +74,7 @@ class Scheduler:
                 stale_s=self._settings.ring_stale_s,
             )
             lines = jobs.lines(session, silent) if silent else []
+        self._cleaner.run_if_due()
         return sum(self._ring_for(line) for line in lines)
 
     def _ring_for(self, line: Line) -> int:

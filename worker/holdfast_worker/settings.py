@@ -36,6 +36,8 @@ class WorkerSettings(StorageSettings):
     """An audit that lost so many workers fails."""
     reconcile_s: Annotated[float, Field(gt=0)] = 2.0
     """How often the scheduler looks for what was lost."""
+    clean_up_s: Annotated[float, Field(gt=0)] = 60.0
+    """How often the scheduler removes what is past its time."""
     ring_stale_s: Annotated[float, Field(gt=0)] = 30.0
     """A queued shard is rung for again after so long."""
     webhook_ca: str = ""

@@ -65,6 +65,7 @@ class WebhookSender:
         with self._db.transaction() as session:
             if not hold_lease(session, _LEASE, self._holder, _LEASE_S):
                 return 0
+            outbox.forget_old(session)
             waiting = outbox.due(session, _BATCH)
             mine = [message for message in waiting if outbox.take(session, message)]
         if mine:

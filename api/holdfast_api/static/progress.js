@@ -14,6 +14,7 @@
     probing: "Moving the images",
     measuring: "Computing the numbers",
     writing: "Writing the result",
+    comparing: "Comparing with the baseline",
   };
   let first = null;
 

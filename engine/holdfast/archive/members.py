@@ -9,14 +9,7 @@ from typing import Final
 
 from holdfast.errors import HoldfastError
 
-__all__ = [
-    "CLASSES_NAME",
-    "IMAGE_SUFFIXES",
-    "LABELS_NAME",
-    "image_members",
-    "read_member",
-    "suffix_of",
-]
+__all__ = ["CLASSES_NAME", "LABELS_NAME", "image_members", "read_member"]
 
 LABELS_NAME: Final = "labels.csv"
 CLASSES_NAME: Final = "classes.txt"
@@ -59,7 +52,7 @@ def image_members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         raise HoldfastError(
             "archive_too_large", n=total, limit=_MAX_TOTAL_BYTES, setting="2 GiB unpacked"
         )
-    if not any(suffix_of(member.orig_filename) in IMAGE_SUFFIXES for member in kept):
+    if not any(_suffix(member.orig_filename) in IMAGE_SUFFIXES for member in kept):
         raise HoldfastError("empty_archive")
     return kept
 
@@ -80,8 +73,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def suffix_of(name: str) -> str:
-    """The suffix of a member's name in lower case, with its dot; empty without one."""
+def _suffix(name: str) -> str:
     return "." + name.rsplit(".", 1)[-1].lower() if "." in name else ""
 
 
@@ -120,7 +112,7 @@ def _check_name(name: str, seen: set[str]) -> None:
     if key in seen:
         raise HoldfastError("duplicate_name", name=name)
     seen.add(key)
-    if suffix_of(name) not in IMAGE_SUFFIXES and not _is_table(name):
+    if _suffix(name) not in IMAGE_SUFFIXES and not _is_table(name):
         raise HoldfastError("unsupported_file", name=name)
 
 

@@ -75,7 +75,7 @@ def open_samples(samples: BinaryIO) -> pq.ParquetFile:
     samples.seek(0)
     try:
         file = pq.ParquetFile(samples)
-    except pa.ArrowException:
+    except (pa.ArrowException, OSError):  # a damaged footer is an OSError to Arrow
         raise HoldfastError("invalid_samples", reason=_NO_PARQUET) from None
     if not file.schema_arrow.equals(SCHEMA):
         raise HoldfastError("invalid_samples", reason="its columns are not those documented")

@@ -184,7 +184,7 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "webhook_url_refused": _usage(
         "A webhook cannot have this address: {reason}.",
-        "See docs/operations.md for HOLDFAST_WEBHOOK_ALLOW.",
+        "docs/guide/service.md explains HOLDFAST_WEBHOOK_ALLOW.",
     ),
     "baseline_not_done": _usage(
         "Audit {id} is {state}, so it cannot be a baseline.", "Pin an audit that is done."

@@ -18,6 +18,7 @@ __all__ = [
     "InspectJob",
     "MergeJob",
     "Progress",
+    "TableJob",
     "Verification",
     "VerifyJob",
 ]
@@ -103,6 +104,13 @@ class VerifyJob(_Job):
     samples_fd: int
 
 
+class TableJob(_Job):
+    """Write a per-sample file as CSV; `result_fd` may be a pipe."""
+
+    verb: Literal["table"] = "table"
+    samples_fd: int
+
+
 class CompareJob(_Job):
     """Compare two results image by image; a `Comparison` goes to `result_fd`."""
 
@@ -115,7 +123,7 @@ class CompareJob(_Job):
 
 
 ChildJob = Annotated[
-    AuditJob | MergeJob | FollowJob | InspectJob | VerifyJob | CompareJob,
+    AuditJob | MergeJob | FollowJob | InspectJob | VerifyJob | CompareJob | TableJob,
     Field(discriminator="verb"),
 ]
 """One order to a child."""

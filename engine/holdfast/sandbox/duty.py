@@ -13,6 +13,7 @@ from holdfast.audit.contrast import contrast
 from holdfast.audit.merge import PartFiles, merge_parts
 from holdfast.audit.part import Span, follow, measure_part
 from holdfast.audit.scene import scene_of
+from holdfast.audit.table import write_csv
 from holdfast.audit.verify import verify
 from holdfast.probes.probe_set import ProbeSet, content_digest, named, open_probes
 from holdfast.records.base import Record, canonical_json
@@ -25,6 +26,7 @@ from holdfast.records.job import (
     InspectJob,
     MergeJob,
     Progress,
+    TableJob,
     VerifyJob,
 )
 from holdfast.records.part import AuditPart
@@ -46,6 +48,9 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
     """Do one job; `tell` hears progress. Raises HoldfastError when model or data are refused."""
     job = _JOB.validate_json(raw_job)
     tell(Progress(stage="loading", done=0, total=0).model_dump())
+    if isinstance(job, TableJob):
+        _table(job, tell)
+        return
     if isinstance(job, AuditJob):
         answer: Record = _audit(job, level, tell)
     elif isinstance(job, MergeJob):
@@ -68,6 +73,14 @@ def _lesser(job: FollowJob | InspectJob | VerifyJob | CompareJob, level: LockLev
         return _compare(job)
     with os.fdopen(job.samples_fd, "rb") as samples:
         return verify(_read(job.claim_fd), samples)
+
+
+def _table(job: TableJob, tell: Tell) -> None:
+    def on_rows(done: int, total: int) -> None:
+        tell(Progress(stage="writing", done=done, total=total).model_dump())
+
+    with os.fdopen(job.samples_fd, "rb") as samples, os.fdopen(job.result_fd, "wb") as out:
+        write_csv(samples, out, on_rows)
 
 
 def _read(fd: int) -> bytes:

@@ -85,6 +85,33 @@ def test_images_that_lost_their_worst_case_are_named(audits: dict[str, Any]) -> 
     assert (found.decision, found.n_flipped) == ("failed", int(lost.sum()))
 
 
+def test_images_that_flip_are_named_by_family(audits: dict[str, Any]) -> None:
+    found = _compare(audits["old"], audits["new"])
+    before, after = _flips(audits["old"][2]), _flips(audits["new"][2])
+    names = sorted({row["probe"] for row in rows_of(audits["old"][2])})
+    for family, cells in zip(found.families, (slice(0, 4), slice(4, 5)), strict=True):
+        lost = ~before[:, cells].any(axis=1) & after[:, cells].any(axis=1)
+        wanted = [name for name, gone in zip(names, lost, strict=True) if gone]
+        assert (sorted(family.flipped), family.n_flipped) == (wanted, len(wanted))
+    assert found.families[0].n_flipped > 0
+
+
+def test_a_class_is_compared_on_its_own_images(audits: dict[str, Any]) -> None:
+    found = _compare(audits["old"], audits["new"])
+    rows = {(row.kind, row.name, row.id): row for row in found.groups}
+    before, after = _flips(audits["old"][2])[:, :4], _flips(audits["new"][2])[:, :4]
+    label = {row["probe"]: row["label"] for row in rows_of(audits["old"][2])}
+    labels = np.array([label[name] for name in sorted(label)])
+    for value in (0, 1):
+        change = (before.mean(axis=1) - after.mean(axis=1))[labels == value]
+        row = rows["class", str(value), "translation.consistency"]
+        assert row.n_images == 30
+        assert row.difference == pytest.approx(change.mean())
+        one_sided = stats.ttest_1samp(change, 0).confidence_interval(0.90)
+        assert (row.low, row.high) == pytest.approx(tuple(one_sided))
+    assert {row.kind for row in found.groups} == {"class"}
+
+
 def test_turned_round_it_is_a_gain(audits: dict[str, Any]) -> None:
     there, back = _compare(audits["old"], audits["new"]), _compare(audits["new"], audits["old"])
     assert [row.difference for row in there.measurements] == pytest.approx(

@@ -8,7 +8,6 @@ import pytest
 import toys
 from auditing import plan_of
 from holdfast.audit.estimating import Estimator
-from holdfast.audit.per_image import PerImage
 from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Numbers
 from holdfast.gate import judge, read_policy
@@ -67,7 +66,7 @@ def _verdict(template: AuditResult, bad: np.ndarray, m: int, *, stops: bool) -> 
     if stops:
         for start in range(0, n, 16):
             part = bad[start : start + 16]
-            stopping.take(len(part), {NAME: PerImage(part, np.ones(len(part), bool), 1 / m)})
+            stopping.take(len(part), {NAME: part})
             if stopping.decided:
                 n = start + len(part)
                 break

@@ -1,10 +1,12 @@
 """GT-05, GT-08, GT-15, GT-26: nets whose answer depends on where something is.
 
-Left out, for later releases: the location share of the weights, telescoping, the maps of GT-15
-(content-free inputs) and the baseline comparison of GT-26.
+Left out, for later releases: the location share of the weights, telescoping and the maps of GT-15
+(content-free inputs).
 """
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ import pytest
 import toys
 import truth_nets
 from auditing import cell_of, measured, plan_of, rows_of, run
+from holdfast.audit.contrast import contrast
+from holdfast.records.comparison import Comparison
+from inprocess import run_here
 from toy_probes import Pixels, flat, noise
 from truth_checks import answers_by_roll
 from truth_images import point
@@ -100,3 +105,39 @@ def test_gt26_an_average_remembers_and_a_position_forgets(tmp_path: Path) -> Non
     assert 0.05 < share < 0.95
     for cell in candidate.result.cells:
         assert cell.consistency == pytest.approx(share, abs=1e-12)
+
+
+def _tiles(n: int) -> Pixels:
+    """Flat tiles of 11 px, the middle one around the middle: a shift of a pixel stays inside it."""
+    return noise(n, 3, 3, seed=27).repeat(11, axis=1).repeat(11, axis=2)[:, :SIZE, :SIZE]
+
+
+def test_gt26_a_loss_at_far_places_alone_is_called_forgetting(tmp_path: Path) -> None:
+    """The base holds everywhere; the candidate holds near the middle and knows no far place."""
+    probes = flat(tmp_path / "p.zip", _tiles(40))
+    nets = {"base": toys.circular_net(1, size=SIZE), "candidate": truth_nets.forgetting(SIZE)}
+    far = {"size_px": 8, "shifts_px": [[10, 0], [-12, 0], [0, 12], [0, -12], [12, 12]]}
+
+    def compared(old: str, new: str, **asked: Any) -> Comparison:
+        plan = plan_of(families={"displacement": far}, **asked)
+        sides = []
+        for name in (old, new):
+            output = run_here(nets[name], probes, plan)
+            sides.append((output.result_json, io.BytesIO(output.samples)))
+        return contrast(sides[0], sides[1], 0.01)
+
+    near = {"shifts_px": [[1, 0], [0, -1]]}
+    found = compared("base", "candidate", **near)
+    rows = {row.id: row for row in found.measurements}
+    assert rows["displacement.consistency"].decision == "failed"
+    assert rows["translation.consistency"].decision != "failed"
+    (finding,) = found.findings
+    assert (finding.id, finding.severity) == ("forgetting", "warning")
+    assert "Only far places were forgotten" in finding.sentence
+    assert "within 12 px" in finding.sentence
+    assert "translation holds" in finding.sentence
+    # the other way round nothing was lost; without near motions nothing tells far from near;
+    # and where near motions are lost as well, it is more than forgetting
+    assert compared("candidate", "base", **near).findings == ()
+    assert compared("base", "candidate").findings == ()
+    assert compared("base", "candidate", shifts_px=[[11, 0], [0, -11]]).findings == ()
