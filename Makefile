@@ -51,7 +51,7 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox, and the service under load
 	@for file in bench/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay
@@ -77,5 +77,5 @@ $(VENV)/.stamp-dev: pyproject.toml constraints.txt | $(BIN)/python
 # The peers that the benchmark compares with; no other target and no test needs them.
 $(VENV)/.stamp-bench: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing what the benchmark compares with into $(VENV) (once, a minute)"
-	@$(BIN)/python -m pip install --quiet -e '.[audit,torch]' --group bench -c constraints.txt
+	@$(BIN)/python -m pip install --quiet -e '.[audit,torch,server]' --group bench -c constraints.txt
 	@touch $@
