@@ -52,7 +52,7 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox, and the service under load
 	@for file in bench/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay

@@ -1,8 +1,9 @@
 """The bytes of an upload: counted, paced, cut off at the limit."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Final
+from typing import Final, final
 
 import anyio
 import anyio.to_thread
@@ -48,6 +49,9 @@ async def receive(
 ) -> None:
     """Pass on a body that must have `size_bytes`; see `pour`.
 
+    While one block is hashed and written the next one comes. Nothing writes any more when this
+    ends, however it ends.
+
     Raises:
         HoldfastError: `incomplete_body`, and what `check_length` and `pour` raise.
     """
@@ -68,18 +72,55 @@ async def pour(
     Raises:
         HoldfastError: `body_too_large`, `slow_body`; what `write` raises.
     """
-    seen = 0
-    pending = bytearray()
-    async for chunk in _paced(request, settings):
-        seen += len(chunk)
-        if seen > limit_bytes:
-            raise _too_large(limit_bytes)
-        pending += chunk
-        if len(pending) >= _BLOCK_BYTES:
-            await anyio.to_thread.run_sync(write, bytes(pending))
-            pending.clear()
-    await anyio.to_thread.run_sync(write, bytes(pending))
+    behind = _Behind(write)
+    seen = waiting = 0
+    chunks: list[bytes] = []
+    try:
+        async for chunk in _paced(request, settings):
+            seen += len(chunk)
+            waiting += len(chunk)
+            if seen > limit_bytes:
+                raise _too_large(limit_bytes)
+            chunks.append(chunk)
+            if waiting >= _BLOCK_BYTES:
+                await behind.put(chunks)
+                chunks, waiting = [], 0
+        await behind.put(chunks)
+        await behind.flush()
+    finally:
+        await behind.settle()
     return seen
+
+
+@final
+class _Behind:
+    """One block is written in a thread while its successor is collected."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._running: asyncio.Task[None] | None = None
+
+    async def put(self, chunks: list[bytes]) -> None:
+        """Wait until the block before is written, and start with this one."""
+        await self.flush()
+        work = anyio.to_thread.run_sync(self._write_all, chunks)
+        self._running = asyncio.ensure_future(work)
+
+    async def flush(self) -> None:
+        """Wait for the block that is being written; raises what its writing raised."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running
+
+    async def settle(self) -> None:
+        """Wait without complaint: whoever gave up is told of that, not of the block."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+            self._running.exception()
+
+    def _write_all(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._write(chunk)
 
 
 def _too_large(limit_bytes: int) -> HoldfastError:

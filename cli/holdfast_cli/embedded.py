@@ -33,6 +33,7 @@ _SOFT_SHUTDOWN_S: Final = "0"
 _REQUEST_STOP_S: Final = 3
 _SHARD_IMAGES: Final = "1024"
 """One worker gains nothing from parts but to go on behind them after a restart."""
+_NICE: Final = "10"
 
 
 def serve_until_stopped(host: str, port: int, data: Path) -> int:
@@ -93,7 +94,8 @@ def _worker() -> Keeper:
     shutdown = os.environ.get("HOLDFAST_SOFT_SHUTDOWN_S", _SOFT_SHUTDOWN_S)
     environment = {**os.environ, "HOLDFAST_SOFT_SHUTDOWN_S": shutdown}
     level = LogSettings().log_level or "warning"
-    arguments = ("--queue", "cpu", "--concurrency", "1", "--loglevel", level)
+    # API and audits share this machine: whoever asks comes first, audits take what is left.
+    arguments = ("--queue", "cpu", "--concurrency", "1", "--nice", _NICE, "--loglevel", level)
     return Keeper(bound.command("holdfast_worker", *arguments), environment, _WORKER_STOP_S)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "StoredBlob",
     "check_sha256",
     "disk_full_is_our_error",
+    "is_sha256",
     "make_folders",
     "sync_folder",
 ]
@@ -153,9 +154,14 @@ class BlobWriter:
         self._partial.unlink(missing_ok=True)
 
 
+def is_sha256(text: str) -> bool:
+    """Whether a text is 64 lower-case hex digits."""
+    return _SHA256.fullmatch(text) is not None
+
+
 def check_sha256(text: str) -> str:
     """The text itself; a ValueError for anything but 64 hex digits."""
-    if not _SHA256.fullmatch(text):
+    if not is_sha256(text):
         raise ValueError("a SHA-256 has 64 lower-case hex digits")
     return text
 

@@ -88,7 +88,9 @@ class FileStore:
     def list(self) -> Iterator[StoredBlob]:
         """All files, in no order."""
         for path in (self.root / "blobs" / "sha256").glob("*/*/*"):
-            yield StoredBlob(path.name, path.stat().st_size)
+            size_bytes = self.size(path.name)
+            if size_bytes is not None:  # it may have been deleted since
+                yield StoredBlob(path.name, size_bytes)
 
     def sweep(self, *, older_s: float = _DAY_S) -> int:
         """Remove what writers that were killed left behind; returns how many files."""

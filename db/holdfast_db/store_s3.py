@@ -19,7 +19,7 @@ from obstore.store import S3Store as Bucket
 
 from holdfast.errors import HoldfastError
 from holdfast_db.blob_cache import BlobCache
-from holdfast_db.spool import BlobWriter, Spool, StoredBlob, check_sha256
+from holdfast_db.spool import BlobWriter, Spool, StoredBlob, check_sha256, is_sha256
 
 __all__ = ["S3Store"]
 
@@ -70,7 +70,7 @@ class S3Store:
             FileNotFoundError: the file is not in the store.
             HoldfastError: `storage_unavailable`, `storage_damaged`, `storage_full`.
         """
-        return self._cache.get(sha256, lambda: self.open_range(sha256))
+        return self._cache.get(sha256, lambda: self._fetch(sha256))
 
     def exists(self, sha256: str) -> bool:
         """Whether the file is in the bucket."""
@@ -126,10 +126,9 @@ class S3Store:
         with _ours():
             for page in obstore.list(self._bucket(), prefix="sha256"):
                 for meta in page:
-                    with suppress(ValueError):  # somebody else's file
-                        yield StoredBlob(
-                            check_sha256(meta["path"].rpartition("/")[2]), meta["size"]
-                        )
+                    name = meta["path"].rpartition("/")[2]
+                    if is_sha256(name):  # else it is somebody else's
+                        yield StoredBlob(name, meta["size"])
 
     def sweep(self, *, older_s: float = _DAY_S) -> int:
         """Remove what writers that were killed left behind; returns how many files."""
@@ -155,6 +154,10 @@ class S3Store:
             _send(self._bucket(hasty=True), _CHECK_KEY, b"ready")
             self._checked = time.monotonic()
         return self._url
+
+    def _fetch(self, sha256: str) -> Iterator[bytes]:
+        self._spool.check_room()
+        yield from self.open_range(sha256)
 
     def _keep(self, partial: Path, sha256: str) -> None:
         _send(self._bucket(), _key(sha256), partial)

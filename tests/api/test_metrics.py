@@ -1,8 +1,11 @@
 """What Prometheus gets: the database's numbers, and the time of requests by route."""
 
+import re
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
+import yaml
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from apiworld import NewWorld, World
@@ -106,3 +109,21 @@ def test_the_numbers_need_no_token_but_no_foreign_name_gets_them(new_world: NewW
     assert new_world(token="s" * 40).client.get("/metrics").status_code == 200
     answer = new_world().client.get("/metrics", headers={"Host": "evil.example"})
     assert answer.status_code == 403
+
+
+def test_the_page_for_operators_names_every_metric_and_no_other(world: World, repo: Path) -> None:
+    world.done()
+    with world.parts.db.transaction() as session:
+        done = session.query(ShardRow).filter_by(state="done").one()
+        done.started_at = done.finished_at = db_now(session)
+        say_alive(session, "cpu@here", "0" * 36, ["cpu"], {})
+    page = (repo / "docs/operations.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    groups = [group for block in blocks for group in block.get("groups", [])]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) >= 8
+    assert all(rule["alert"].startswith("Holdfast") and rule["expr"] for rule in rules)
+    said = set(re.findall(r"\bholdfast_[a-z_]+", page)) - {"holdfast_db"}  # the package
+    named = {re.sub(r"_(count|bucket)$", "", name) for name in said}
+    there = {re.sub(r"_(count|sum|bucket|created)$", "", name) for name, _ in _scraped(world)}
+    assert named == there

@@ -176,6 +176,18 @@ def test_every_variable_of_the_pages_exists_and_every_one_is_on_a_page(repo: Pat
     assert [name for name in known_variables() if name not in settings + options] == []
 
 
+def test_every_command_on_the_page_for_operators_exists(repo: Path) -> None:
+    page = (repo / "docs/operations.md").read_text()
+    names = set(get_command(app).commands)  # type: ignore[attr-defined]
+    used = re.findall(r"`(holdfast [^`]+)`", page)
+    assert len(used) >= 4
+    for command in used:
+        _check_command(shlex.split(command))
+    assert set(re.findall(r"\bholdfast (\w+)`", page)) <= names
+    for module in re.findall(r"python -m ([\w.]+)", page):
+        assert importlib.util.find_spec(module), module
+
+
 def test_what_the_images_copy_is_there_and_not_ignored(repo: Path, dockerfile: str) -> None:
     kept = set(re.findall(r"^!(\S+)$", (repo / ".dockerignore").read_text(), re.MULTILINE))
     sources = [

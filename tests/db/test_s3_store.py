@@ -64,6 +64,14 @@ def test_bytes_that_were_changed_in_the_bucket_are_refused(url: str, tmp_path: P
     assert [path for path in worker.root.rglob("*") if path.is_file()] == []
 
 
+def test_no_copy_comes_while_the_disk_is_nearly_full(url: str, tmp_path: Path) -> None:
+    S3Store(url, tmp_path / "api").put([b"abc"], limit_bytes=3)
+    worker = S3Store(url, tmp_path / "worker", min_free_bytes=1 << 60)
+    with pytest.raises(HoldfastError, match="storage_full"):
+        worker.path(ABC)
+    assert list(worker.partials.iterdir()) == []
+
+
 def test_other_objects_of_the_bucket_are_not_listed(url: str, tmp_path: Path) -> None:
     _object(url, "README").put(Body=b"hello")
     assert list(S3Store(url, tmp_path).list()) == []

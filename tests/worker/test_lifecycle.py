@@ -73,5 +73,5 @@ def test_a_process_whose_main_is_gone_ends_at_once(who: str, alive: bool) -> Non
 
 def test_the_options_are_told() -> None:
     help_text = subprocess.run([*_WORKER[:3], "--help"], capture_output=True, text=True, check=True)
-    for option in ("--queue", "--concurrency", "--name", "--loglevel"):
+    for option in ("--queue", "--concurrency", "--name", "--nice", "--loglevel"):
         assert option in help_text.stdout

@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     if given.loglevel:
         os.environ["HOLDFAST_LOG_LEVEL"] = given.loglevel
     level = LogSettings().log_level or "info"
+    os.nice(given.nice)
     name = given.name or f"{given.queue}@{socket.gethostname()}"
     command = [sys.executable, "-m", "celery", "-q", "--app", "holdfast_worker.app", "worker"]
     about = ["--hostname", name, "--queues", given.queue, "--concurrency", str(given.concurrency)]
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--queue", choices=QUEUES, default="cpu")
     parser.add_argument("--concurrency", type=int, default=1, help="audits at a time")
     parser.add_argument("--name", help="NAME@HOST, where several workers share a queue and a host")
+    about = "0 to 19: let others on this machine go first"
+    parser.add_argument("--nice", type=int, choices=range(20), default=0, metavar="N", help=about)
     levels = ("debug", "info", "warning", "error", "critical")
     parser.add_argument("--loglevel", choices=levels, help="in place of HOLDFAST_LOG_LEVEL")
     return parser

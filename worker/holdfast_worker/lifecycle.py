@@ -30,7 +30,7 @@ def connect() -> None:
         (signals.setup_logging, _logs),
         (signals.worker_init, _start),
         (signals.worker_ready, _ready),
-        (signals.worker_before_create_process, _before_process),
+        (signals.celeryd_after_setup, _before_processes),
         (signals.worker_process_init, _start_process),
     ):
         signal.connect(act, weak=False)
@@ -73,8 +73,8 @@ def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
     atexit.register(presence.stop)
 
 
-def _before_process(**_: object) -> None:
-    """Billiard would make its new process log in a format of its own, before ours is set up."""
+def _before_processes(**_: object) -> None:
+    """Billiard would let new processes log in a format of its own, before ours is set up."""
     os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
