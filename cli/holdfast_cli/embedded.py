@@ -28,6 +28,7 @@ from holdfast_db.jobs import expire_leases
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
 from holdfast_worker.logs import set_up_logs
+from holdfast_worker.settings import WorkerSettings
 
 __all__ = ["serve_until_stopped"]
 
@@ -94,7 +95,8 @@ def _worker() -> Keeper:
     shutdown = os.environ.get("HOLDFAST_SOFT_SHUTDOWN_S", _SOFT_SHUTDOWN_S)
     environment = {**os.environ, "HOLDFAST_SOFT_SHUTDOWN_S": shutdown}
     level = os.environ.get("HOLDFAST_LOG_LEVEL", "warning").lower()
-    arguments = ("--queue", "cpu", "--concurrency", "1", "--loglevel", level)
+    concurrency = str(WorkerSettings().concurrency)
+    arguments = ("--queue", "cpu", "--concurrency", concurrency, "--loglevel", level)
     return Keeper(bound.command("holdfast_worker", *arguments), environment, _WORKER_STOP_S)
 
 

@@ -1,4 +1,8 @@
-"""What the child does once it is locked: read the job, audit or inspect, write the answer."""
+"""What the child does once it is locked: read the job, audit or inspect, write the answer.
+
+What a job needs is loaded when it is its turn: a model that is refused costs no more than its
+gate, and an inspection never loads the numerical half of the engine.
+"""
 
 import os
 from collections.abc import Callable
@@ -6,13 +10,17 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from holdfast.audit import Origin, audit
-from holdfast.audit.contrast import contrast
-from holdfast.audit.verify import verify
-from holdfast.probes.probe_set import content_digest, named, open_probes
 from holdfast.records.base import Record, canonical_json
 from holdfast.records.comparison import Comparison
-from holdfast.records.job import AuditJob, ChildJob, CompareJob, InspectJob, Progress
+from holdfast.records.job import (
+    AuditJob,
+    ChildJob,
+    CompareJob,
+    InspectJob,
+    Progress,
+    Verification,
+    VerifyJob,
+)
 from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
 from holdfast.runtimes.opening import Terms, describe_model, open_model
@@ -38,8 +46,7 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
     elif isinstance(job, CompareJob):
         answer = _compare(job)
     else:
-        with os.fdopen(job.samples_fd, "rb") as samples:
-            answer = verify(_read(job.claim_fd), samples)
+        answer = _verify(job)
     with os.fdopen(job.result_fd, "wb") as file:
         file.write(canonical_json(answer))
 
@@ -50,7 +57,16 @@ def _read(fd: int) -> bytes:
         return file.read()
 
 
+def _verify(job: VerifyJob) -> Verification:
+    from holdfast.audit.verify import verify
+
+    with os.fdopen(job.samples_fd, "rb") as samples:
+        return verify(_read(job.claim_fd), samples)
+
+
 def _compare(job: CompareJob) -> Comparison:
+    from holdfast.audit.contrast import contrast
+
     with (
         os.fdopen(job.baseline_samples_fd, "rb") as baseline,
         os.fdopen(job.candidate_samples_fd, "rb") as candidate,
@@ -67,6 +83,9 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
         single=job.single,
     )
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
+    from holdfast.audit import Origin, audit
+    from holdfast.probes.probe_set import content_digest, named, open_probes
+
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
         probes = named(open_probes(probes_file), model.card.class_names)
         origin = Origin(

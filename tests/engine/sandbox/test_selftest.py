@@ -1,4 +1,4 @@
-"""The self-test passes here, and is seen failing when any one rule is taken out."""
+"""The self-test passes here, and what it means when a layer is missing."""
 
 import json
 import os
@@ -23,32 +23,10 @@ module = sys.argv[sys.argv.index("-m") + 1]
 sys.argv[1:] = sys.argv[-1:]
 runpy.run_module(module, run_name="__main__")
 """
-OPEN_FILES = """
-from holdfast.sandbox import landlock, lock
-granted = lock._grants
-lock._grants = lambda: granted() | {"/": landlock.READ}
-"""
 NO_LANDLOCK = """
 from holdfast.sandbox import landlock
 landlock.restrict = lambda grants: 0
 """
-NO_FILTER = """
-from holdfast.sandbox import seccomp
-seccomp.install = lambda: None
-"""
-ROOT_KEEPS_ITS_POWERS = """
-from holdfast.sandbox import lock
-def refuse(): raise OSError(1, "capset")
-lock._drop_capabilities = refuse
-"""
-
-
-def _without(*calls: str) -> str:
-    return f"""
-from holdfast.sandbox import seccomp
-for name in {calls!r}: seccomp.DENIED.remove(name)
-"""
-
 
 def _selftest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> str:
     monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, code + RUN_AS_MAIN)))
@@ -66,31 +44,6 @@ def test_the_stand_in_for_the_interpreter_changes_nothing_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _selftest_with(tmp_path, monkeypatch, "") == ""
-
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [
-        (_without("socket"), "an internet socket was possible; a unix socket was possible"),
-        (OPEN_FILES, "reading /etc/passwd was possible"),
-        (NO_LANDLOCK, "landlock: not offered by this kernel"),
-        (NO_LANDLOCK, "writing a file was possible"),
-        (NO_FILTER, "starting a process was possible"),
-        (ROOT_KEEPS_ITS_POWERS, "capabilities: [Errno 1] capset"),
-    ],
-    ids=["sockets", "files", "no landlock", "writing", "no filter", "capabilities"],
-)
-def test_a_missing_rule_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, said: str
-) -> None:
-    assert said in _selftest_with(tmp_path, monkeypatch, code)
-
-
-def test_a_probe_that_may_start_programs_is_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    why = _selftest_with(tmp_path, monkeypatch, NO_FILTER + NO_LANDLOCK)
-    assert "did not answer" in why  # it became /bin/true
 
 
 def _audit_with(
