@@ -144,7 +144,7 @@ def _edit(rng: random.Random, message: Message) -> None:
     elif field.type == FieldDescriptor.TYPE_MESSAGE or rng.random() < 0.2:  # noqa: PLR2004
         message.ClearField(field.name)
     else:
-        setattr(message, field.name, _scalar(rng, field, value))
+        setattr(message, field.name, _scalar(rng, field))
 
 
 def _edit_list(rng: random.Random, field: FieldDescriptor, value: Any) -> None:  # noqa: ANN401
@@ -156,12 +156,12 @@ def _edit_list(rng: random.Random, field: FieldDescriptor, value: Any) -> None: 
         if len(value) > 1:
             added.CopyFrom(value[rng.randrange(len(value) - 1)])
     elif act == "set" and len(value):
-        value[rng.randrange(len(value))] = _scalar(rng, field, value[0])
+        value[rng.randrange(len(value))] = _scalar(rng, field)
     else:
-        value.append(_scalar(rng, field, value[0] if len(value) else ""))
+        value.append(_scalar(rng, field))
 
 
-def _scalar(rng: random.Random, field: FieldDescriptor, value: Any) -> Any:  # noqa: ANN401
+def _scalar(rng: random.Random, field: FieldDescriptor) -> Any:  # noqa: ANN401
     if field.name == "op_type":
         return rng.choice(_OPERATORS)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
@@ -245,7 +245,9 @@ def _record_edited(rng: random.Random, data: bytes) -> bytes:
 def _member_edited(rng: random.Random, data: bytes) -> bytes:
     """One member, its name or its bytes; the zip around it is whole again."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [(info.filename, archive.read(info), info.compress_type) for info in archive.infolist()]
+        members = [
+            (info.filename, archive.read(info), info.compress_type) for info in archive.infolist()
+        ]
     chosen = rng.randrange(len(members))
     name, content, method = members[chosen]
     act = rng.random()

@@ -167,7 +167,7 @@ def _quantised_net() -> bytes:
         helper.make_node("Resize", ["d", "", "scales"], ["up"], mode="linear"),
         helper.make_node("MaxPool", ["up"], ["m"], kernel_shape=[2, 2], strides=[2, 2]),
         *_tail("m"),
-        ]
+    ]
     stored = [
         _array("scale", np.float32(0.01)),
         _array("zero", np.uint8(0)),

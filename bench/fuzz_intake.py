@@ -137,12 +137,8 @@ class Fuzzer:
         model = path if chosen.is_model else self.folder / "good.onnx"
         probes = self.folder / "good.zip" if chosen.is_model else path
         if chosen.is_model:
-            inspect_model(
-                model, mode="required", limits=LIMITS, architecture=chosen.architecture
-            )
-        plan = read_record(
-            AuditPlan, {**PLAN, "architecture": chosen.architecture}, "invalid_plan"
-        )
+            inspect_model(model, mode="required", limits=LIMITS, architecture=chosen.architecture)
+        plan = read_record(AuditPlan, {**PLAN, "architecture": chosen.architecture}, "invalid_plan")
         run_audit(
             model,
             probes,

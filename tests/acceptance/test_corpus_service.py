@@ -22,7 +22,11 @@ LASTING_BYTES = 400 << 20
 """What each process of the service may hold, whatever is sent: none of them opens a file."""
 PLAN = {
     "input": {"preset": "unit", "crop": 8},
-    "families": {"translation": {"shifts_px": [[1, 0]]}, "rotation": {"angles_deg": []}, "scale": {"zooms": []}},
+    "families": {
+        "translation": {"shifts_px": [[1, 0]]},
+        "rotation": {"angles_deg": []},
+        "scale": {"zooms": []},
+    },
     "controls": 0,
 }
 SETTINGS = {
@@ -110,7 +114,9 @@ class Caller:
         while True:
             view = self.http.get(f"/v1/audits/{audit_id}", params={"wait": 10}).json()
             if view["state"] in ("done", "failed"):
-                error: dict[str, Any] = view["error"] or dict.fromkeys(("code", "sentence", "hint"), "")
+                error: dict[str, Any] = view["error"] or dict.fromkeys(
+                    ("code", "sentence", "hint"), ""
+                )
                 words = (error["code"], error["sentence"], error["hint"])
                 return Said(*words, at_upload=False, status=200)
             assert time.monotonic() < deadline, f"{audit_id} is still {view['state']}"
@@ -127,9 +133,7 @@ def files(shared: Path, marker: Path) -> list[BadFile]:
 
 
 @pytest.fixture(scope="module")
-def service(
-    files: list[BadFile], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+def service(files: list[BadFile], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     assert files
     with embedded(tmp_path_factory.mktemp("service"), **SETTINGS) as running:
         yield running
@@ -143,7 +147,9 @@ def outcome(
     before = _workers(service)
     with watching(service.process.pid) as peaks:
         with ThreadPoolExecutor(4) as pool:
-            sent = dict(zip([file.name for file in files], pool.map(caller.send, files), strict=True))
+            sent = dict(
+                zip([file.name for file in files], pool.map(caller.send, files), strict=True)
+            )
         deadline = time.monotonic() + PATIENCE_S
         said = {
             name: answer if isinstance(answer, Said) else caller.ended(answer, deadline)

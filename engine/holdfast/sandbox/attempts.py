@@ -58,7 +58,7 @@ def _files(folder: str) -> dict[str, Attempt]:
         "reading the parent's environment": lambda: os.close(
             os.open(f"/proc/{os.getppid()}/environ", os.O_RDONLY)
         ),
-        "listing a folder": lambda: os.listdir(folder),
+        "listing a folder": lambda: list(Path(folder).iterdir()),
         "writing a file": lambda: os.close(os.open(f"{folder}/x", os.O_CREAT | os.O_WRONLY)),
         "changing a file": lambda: os.close(os.open(secret, os.O_WRONLY)),
         "cutting a file": lambda: os.truncate(secret, 0),

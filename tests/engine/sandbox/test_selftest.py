@@ -28,6 +28,7 @@ from holdfast.sandbox import landlock
 landlock.restrict = lambda grants: 0
 """
 
+
 def _selftest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> str:
     monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, code + RUN_AS_MAIN)))
     seen = selftest()
