@@ -9,7 +9,7 @@ from pathlib import Path
 from children import command_of
 from services import children_of
 
-__all__ = ["Peaks", "watching"]
+__all__ = ["Peaks", "peak_bytes", "watching"]
 
 _PERIOD_S = 0.1
 _CHILD = "holdfast.sandbox.child"
@@ -25,15 +25,15 @@ class Peaks:
 
     def look(self, pid: int) -> None:
         """Look at one process."""
-        size = _peak_bytes(pid)
+        size = peak_bytes(pid)
         if _CHILD in command_of(pid):
             self.child_bytes = max(self.child_bytes, size)
         else:
             self.lasting[pid] = max(self.lasting.get(pid, 0), size)
 
 
-def _peak_bytes(pid: int) -> int:
-    """VmHWM; 0 for a process that is gone."""
+def peak_bytes(pid: int) -> int:
+    """The largest resident memory of a process so far; 0 for one that is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

@@ -8,7 +8,7 @@ import pytest
 import toys
 from command_runner import Answer, Answers, run_all
 from commands import environment
-from corpus import BadFile, bad_files, load_corpus
+from corpus import BadFile
 from toy_probes import flat, noise
 
 MEMORY_BYTES = 3 << 29
@@ -22,16 +22,6 @@ families:
   rotation: off
   scale: off
 """
-
-
-@pytest.fixture(scope="module")
-def marker(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("marked") / "marker"
-
-
-@pytest.fixture(scope="module")
-def files(shared: Path, marker: Path) -> list[BadFile]:
-    return list(bad_files(load_corpus(shared, marker)))
 
 
 @pytest.fixture(scope="module")

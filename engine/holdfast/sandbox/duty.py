@@ -83,11 +83,12 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult:
         single=job.single,
     )
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
-    from holdfast.audit import Origin, audit
     from holdfast.probes.probe_set import content_digest, named, open_probes
 
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
         probes = named(open_probes(probes_file), model.card.class_names)
+        from holdfast.audit import Origin, audit
+
         origin = Origin(
             probes_sha256=job.probes_sha256,
             probes_digest=content_digest(probes),
