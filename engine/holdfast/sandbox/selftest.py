@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.sandbox.attempts import SECRET, attempts
-from holdfast.sandbox.lock import Bounds, lock
+from holdfast.sandbox.lock import Bounds, LockLevel, lock
 
 __all__ = ["SelfTest", "selftest"]
 
@@ -22,10 +22,14 @@ _TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class SelfTest:
-    """`ok` when all attempts were denied and all layers are there; else `why` says what is not."""
+    """`ok` when all attempts were denied and all layers are there; else `why` says what is not.
+
+    `layers` names those that are in force.
+    """
 
     ok: bool
     why: str
+    layers: str = ""
 
 
 def selftest() -> SelfTest:
@@ -52,7 +56,7 @@ def selftest() -> SelfTest:
         *(f"{name} does not work" for name in seen["broken"]),
         *seen["missing"],
     ]
-    return SelfTest(ok=not faults, why="; ".join(faults))
+    return SelfTest(ok=not faults, why="; ".join(faults), layers=seen["layers"])
 
 
 def _works(act: Callable[[], object]) -> bool:
@@ -61,6 +65,17 @@ def _works(act: Callable[[], object]) -> bool:
     except (OSError, RuntimeError):
         return False
     return True
+
+
+def _layers(level: LockLevel) -> str:
+    there = {
+        "limits": True,
+        "no capabilities": level.capabilities_dropped,
+        "no new privileges": level.no_new_privs,
+        f"Landlock ABI {level.landlock_abi}": level.landlock_abi > 0,
+        "seccomp": level.seccomp,
+    }
+    return ", ".join(name for name, reached in there.items() if reached)
 
 
 def _probe(folder: str) -> None:
@@ -72,6 +87,7 @@ def _probe(folder: str) -> None:
     }
     answer = {
         "missing": level.missing,
+        "layers": _layers(level),
         "allowed": [name for name, act in attempts(folder, _BOUNDS).items() if _works(act)],
         "broken": [name for name, act in needed.items() if not _works(act)],
     }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,14 +38,33 @@ def _selftest_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -
 
 
 def test_the_sandbox_is_in_force_here() -> None:
-    assert selftest().why == ""
-    assert selftest().ok
+    seen = selftest()
+    assert (seen.ok, seen.why) == (True, "")
+    layers = r"limits, no capabilities, no new privileges, Landlock ABI \d+, seccomp"
+    assert re.fullmatch(layers, seen.layers)
 
 
 def test_the_stand_in_for_the_interpreter_changes_nothing_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _selftest_with(tmp_path, monkeypatch, "") == ""
+
+
+def test_a_layer_that_is_missing_is_not_said_to_be_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = _selftest_with(tmp_path, monkeypatch, NO_LANDLOCK)
+    assert "landlock: not offered by this kernel" in why
+    assert "reading a user's file was possible" in why
+    assert "Landlock" not in selftest().layers
+
+
+def test_a_program_that_can_be_started_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_filter = "from holdfast.sandbox import seccomp\nseccomp.install = lambda: None\n"
+    why = _selftest_with(tmp_path, monkeypatch, no_filter + NO_LANDLOCK)
+    assert "starting a program was possible" in why
 
 
 def _audit_with(
