@@ -1,5 +1,6 @@
 """The whole corpus of bad inputs through one running service with one worker."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -143,7 +144,7 @@ def service(files: list[BadFile], tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture(scope="module")
 def caller(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     made = Caller(service.url, tmp_path_factory.mktemp("sent"))
-    with made.http:
+    with contextlib.closing(made.http):
         yield made
 
 
