@@ -11,6 +11,7 @@ from commands import environment
 from corpus import BadFile
 from toy_probes import flat, noise
 
+pytestmark = pytest.mark.timeout(900)  # a machine that others use, too, may need minutes
 MEMORY_BYTES = 3 << 29
 LIMITS = {"HOLDFAST_CHILD_MEMORY_BYTES": MEMORY_BYTES, "HOLDFAST_CHILD_CPU_S": 6}
 COMMAND_BYTES = 400 << 20

@@ -18,6 +18,7 @@ from memory_watch import Peaks, watching
 from services import Service, children_of, embedded
 from toy_probes import flat, noise
 
+pytestmark = pytest.mark.timeout(900)  # a machine that others use, too, may need minutes
 MEMORY_BYTES = 3 << 29
 LASTING_BYTES = 400 << 20
 """What each process of the service may hold, whatever is sent: none of them opens a file."""

@@ -34,7 +34,7 @@ CALLS = (  # noqa: SIM905 - a dozen lines instead of eighty
     "settimeofday clock_settime sethostname iopl ioperm symlink symlinkat link linkat mknod "
     "mknodat chmod fchmod fchmodat chown fchownat setuid setgid fsopen fsmount move_mount "
     "open_tree mount_setattr fanotify_init inotify_init1 memfd_secret shmget msgget semget "
-    "mq_open tkill"
+    "mq_open tkill truncate"
 ).split()
 """Calls that are denied whatever their arguments are; `fork` and its kin are tried as a whole."""
 

@@ -18,7 +18,7 @@ DENIED = (  # noqa: SIM905 - ten lines instead of eighty
     "personality acct quotactl syslog settimeofday clock_settime sethostname iopl ioperm symlink "
     "symlinkat link linkat mknod mknodat chmod fchmod fchmodat chown fchownat setuid setgid "
     "fsopen fsmount move_mount open_tree mount_setattr fanotify_init inotify_init1 memfd_secret "
-    "shmget msgget semget mq_open tkill"
+    "shmget msgget semget mq_open tkill truncate"
 ).split()
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06

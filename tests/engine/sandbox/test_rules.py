@@ -92,7 +92,7 @@ SAID = {
     "Landlock forgets new files": ("not_handled(1 << 8, 2)", "writing a file"),
     "Landlock forgets new folders": ("not_handled(1 << 7)", "making a folder"),
     "Landlock forgets to remove": ("not_handled(1 << 5)", "removing a file"),
-    "Landlock forgets to cut": ("not_handled(1 << 14)", "cutting a file"),
+    "cutting": ("not_handled(1 << 14); without('truncate')", "cutting a file"),
     "Landlock forgets to move": ("not_handled(1 << 5, 1 << 8, 1 << 13)", "moving a file"),
     "no Landlock": ("landlock.restrict = lambda grants: 7", "reading a user's file"),
     "no filter": ("seccomp.install = NOTHING", "starting a process"),
