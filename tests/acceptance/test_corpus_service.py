@@ -37,7 +37,7 @@ SETTINGS = {
     "HOLDFAST_CHILD_CPU_S": 6,
     "HOLDFAST_CHILD_THREADS": 1,
 }
-PATIENCE_S = 280
+PATIENCE_S = 600
 REFUSED = {
     "mnist_onnxmodels.onnx": "opset",
     "squeezenet_dao_fp16_winml.onnx": "op_unknown",
