@@ -62,7 +62,9 @@ def _sandbox() -> tuple[bool | None, str]:
     from holdfast.sandbox.selftest import selftest
 
     seen = selftest()
-    return seen.ok, seen.why or "all layers are in force"
+    if seen.ok:
+        return True, f"in force: {seen.layers}"
+    return False, f"{seen.why} (in force: {seen.layers or 'nothing'})"
 
 
 def _storage(data: Path) -> tuple[bool | None, str]:

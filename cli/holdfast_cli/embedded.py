@@ -24,6 +24,7 @@ from holdfast_db.jobs import expire_leases
 from holdfast_db.logs import LogSettings, set_up_logs
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
+from holdfast_worker.settings import WorkerSettings
 
 __all__ = ["serve_until_stopped"]
 
@@ -94,8 +95,10 @@ def _worker() -> Keeper:
     shutdown = os.environ.get("HOLDFAST_SOFT_SHUTDOWN_S", _SOFT_SHUTDOWN_S)
     environment = {**os.environ, "HOLDFAST_SOFT_SHUTDOWN_S": shutdown}
     level = LogSettings().log_level or "warning"
+    concurrency = str(WorkerSettings().concurrency)
     # API and audits share this machine: whoever asks comes first, audits take what is left.
-    arguments = ("--queue", "cpu", "--concurrency", "1", "--nice", _NICE, "--loglevel", level)
+    where = ("--queue", "cpu", "--concurrency", concurrency)
+    arguments = (*where, "--nice", _NICE, "--loglevel", level)
     return Keeper(bound.command("holdfast_worker", *arguments), environment, _WORKER_STOP_S)
 
 

@@ -1,4 +1,7 @@
-"""Real models that are too large to commit: accuracies that are known, refusals that are due."""
+"""Real models that are too large to commit: accuracies that are known, refusals that are due.
+
+What they are described as stands in test_shared_cards.py.
+"""
 
 import zipfile
 from pathlib import Path
@@ -6,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from auditing import LIMITS, measured, plan_of, run
+from auditing import measured, plan_of, run
 from holdfast.errors import HoldfastError
 from holdfast.probes.pack import packed
-from holdfast.sandbox.parent import inspect_model
 
 QUICK = {"shifts_px": [[4, 0]], "angles_deg": [10], "zooms": [0.9]}
 # model, images, preset, limit, accuracy from .. to
@@ -20,51 +22,6 @@ KNOWN = [
     ("mnist_model_winml.onnx", "mnist2000.npz", "unit", 400, 0.97, 1.00),
     ("cifar10_resnet20_dynbatch.pt2", "cifar10_500", "imagenet", 100, 0.70, 0.90),
 ]
-CARDS: dict[str, dict[str, Any]] = {
-    "squeezenet1_fp16_winml.onnx": {
-        "opset": 7,
-        "batch": 1,
-        "height_px": 224,
-        "head": "global_pool",
-        "output_kind": "probabilities",
-        "arithmetic": "float16",
-    },
-    "shufflenet-v2-12-int8.onnx": {
-        "opset": 12,
-        "batch": 1,
-        "height_px": 224,
-        "head": "global_pool",
-        "arithmetic": "int8",
-    },
-    "mnist_cntk_winml.onnx": {"opset": 7, "batch": 1, "channels": 1, "height_px": 28},
-    "mnist_model_winml.onnx": {
-        "opset": 7,
-        "batch": None,
-        "channels": 1,
-        "output": "prediction",
-        "output_kind": "probabilities",
-        "class_names": (),
-    },
-    "cifar10_imageclassifier_winml.onnx": {"opset": 10, "batch": None, "height_px": 32},
-    "cifar10_resnet20_dynbatch.pt2": {"format": "pt2", "batch": None, "batch_max": 512},
-    "cifar10_resnet20_traced.pt": {"format": "torchscript", "height_px": 32},
-    "mobilenet_quantized2_ios.pt": {"format": "torchscript", "height_px": None},
-    "vit4mnist.ptl": {"format": "torchscript", "channels": 1, "height_px": 28},
-    "ppocr_mobile_v2_cls.onnx": {
-        "batch": None,
-        "height_px": None,
-        "width_px": None,
-        "output_kind": "probabilities",
-    },
-    "refuse/mobilenet_quantized_ios_old.pt": {"format": "torchscript", "height_px": None},
-}
-NO_CLASSIFIERS = {
-    "yolox_nano_opencvzoo.onnx": "detection",
-    "ultraface_rfb_320.onnx": "detection",
-    "model_onnx_q_stmfork.onnx": "detection",
-    "prisma_nchw_portrait.onnx": "dense",
-    "super_resolution_onnxmodels.onnx": "dense",
-}
 REFUSED = {
     "mnist_onnxmodels.onnx": {"opset"},
     "squeezenet_dao_fp16_winml.onnx": {"op_not_allowed", "op_unknown"},
@@ -149,25 +106,6 @@ def test_what_is_no_classifier_is_refused_clearly(models: Path, images: Path, na
         run(models / name, images / "mnist300_imagefolder.zip", plan_of(limit=4, **inner))
     assert raised.value.code in codes
     assert raised.value.hint
-
-
-@pytest.mark.parametrize("name", CARDS)
-def test_a_classifier_is_described_as_what_it_is(models: Path, name: str) -> None:
-    expected = {"channels": 3, "layout": "nchw", "task": "classification", **CARDS[name]}
-    card = inspect_model(models / name, mode="required", limits=LIMITS)
-    assert {key: getattr(card, key) for key in expected} == expected
-
-
-@pytest.mark.parametrize("name", NO_CLASSIFIERS)
-def test_what_is_no_classifier_is_described_as_something_else(models: Path, name: str) -> None:
-    card = inspect_model(models / name, mode="required", limits=LIMITS)
-    assert card.task == NO_CLASSIFIERS[name]
-
-
-def test_every_file_is_in_a_table(models: Path) -> None:
-    names = {path.name for path in models.iterdir() if path.is_file()}
-    refused = {"yunet_n_dynamic.onnx"}  # at once, so that there is no card of it
-    assert names == {*(name for name in CARDS if "/" not in name), *NO_CLASSIFIERS, *refused}
 
 
 def test_a_direction_net_is_audited_at_the_size_that_is_given(models: Path, images: Path) -> None:

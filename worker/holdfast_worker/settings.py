@@ -17,6 +17,7 @@ _DEFAULTS = ChildLimits()
 class WorkerSettings(StorageSettings):
     """What a worker needs to know. `queue` and `concurrency` come from its command line.
 
+    The worker of `holdfast serve` takes its concurrency from here.
     Limits nest: child < soft limit of the task < hard limit < time after which Redis rings again.
     """
 

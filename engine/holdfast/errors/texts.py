@@ -226,7 +226,8 @@ ERRORS: dict[str, ErrorText] = {
     ),
     "pickle_refused": _refused(
         "Pickled PyTorch files can run code when they are opened and are not accepted.",
-        f"{_EXPORT_PT2} For a state_dict say its architecture: --architecture timm/resnet18.",
+        f"{_EXPORT_PT2} For a state_dict say its architecture: --architecture timm/resnet18; a "
+        "service takes such weights as safetensors.",
     ),
     "torch_needed": _refused(
         "PyTorch is not installed here, and a {format} model needs it.",

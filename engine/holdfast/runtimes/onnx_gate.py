@@ -49,7 +49,10 @@ class GateReport:
 
 
 def parse(data: bytes) -> ModelProto:
-    """Parse a model; raises HoldfastError `invalid_onnx`."""
+    """Parse a model; raises HoldfastError `invalid_onnx`, or `too_large` for far too many nodes.
+
+    Ten megabytes hold five million empty nodes: nobody should walk over them even once.
+    """
     model = ModelProto()
     try:
         model.ParseFromString(data)
@@ -57,6 +60,8 @@ def parse(data: bytes) -> ModelProto:
         raise HoldfastError("invalid_onnx", reason="its bytes are damaged or cut") from None
     if not model.HasField("graph") or model.ir_version <= 0 or not model.graph.node:
         raise HoldfastError("invalid_onnx", reason="it holds no graph")
+    if len(model.graph.node) > _MAX_NODES:
+        raise _too_many_nodes()
     return model
 
 
@@ -74,6 +79,10 @@ def check_model(model: ModelProto) -> GateReport:
     report = GateReport(opset=_opset(model))
     _Walk(model, report).graph(model.graph, 0, frozenset())
     return report
+
+
+def _too_many_nodes() -> HoldfastError:
+    return HoldfastError("too_large", what="The number of nodes", limit=_MAX_NODES)
 
 
 def _opset(model: ModelProto) -> int:
@@ -111,7 +120,7 @@ class _Walk:
             for attribute in node.attribute:
                 total += self._attribute(attribute, depth, inside)
             if self._report.nodes > _MAX_NODES or total > _MAX_EXPANDED:
-                raise HoldfastError("too_large", what="The number of nodes", limit=_MAX_NODES)
+                raise _too_many_nodes()
         return total
 
     def _node(self, node: NodeProto, depth: int, inside: frozenset[_Key]) -> int:

@@ -12,6 +12,7 @@ from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.onnx_bundle import inline_bundle
 from holdfast.runtimes.onnx_model import card_of, open_exact
 from holdfast.runtimes.protocol import ModelUnderTest
+from holdfast.runtimes.signature import check_scores_per_image
 from holdfast.runtimes.sniff import sniff_file
 from holdfast.runtimes.terms import Terms
 
@@ -27,7 +28,9 @@ def open_model(data: bytes, sha256: str, terms: Terms = _UNLOCKED) -> ModelUnder
         HoldfastError: `torch_needed`, or what the format's gate and runtime refuse.
     """
     kind = _format_of(data, terms)
-    return Batched(_open_exact(kind, data, sha256, terms), single=terms.single)
+    model = _open_exact(kind, data, sha256, terms)
+    check_scores_per_image(model.card, terms.output)
+    return Batched(model, single=terms.single)
 
 
 def _open_exact(kind: ModelFormat, data: bytes, sha256: str, terms: Terms) -> ModelUnderTest:

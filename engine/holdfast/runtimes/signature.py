@@ -4,9 +4,17 @@ import math
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
-from holdfast.records.model import AxisSize, Layout, TaskGuess, TensorCard
+from holdfast.records.model import AxisSize, Layout, ModelCard, TaskGuess, TensorCard
 
-__all__ = ["Axes", "Chosen", "axes_of", "fixed", "image_input", "score_output"]
+__all__ = [
+    "Axes",
+    "Chosen",
+    "axes_of",
+    "check_scores_per_image",
+    "fixed",
+    "image_input",
+    "score_output",
+]
 
 _IMAGE_RANK = 4
 _FLAT_RANK = 2
@@ -105,7 +113,7 @@ def score_output(outputs: tuple[TensorCard, ...], wanted: str | None = None) -> 
 
     Without any floating-point output, the first that holds one whole number per image is taken for
     class indices. Detectors have lists of scores, too, one per place: then boxes or maps lie
-    beside them.
+    beside them, which the task says; see `check_scores_per_image`.
 
     Args:
         outputs: all of them, in the order of the file.
@@ -125,9 +133,20 @@ def score_output(outputs: tuple[TensorCard, ...], wanted: str | None = None) -> 
     several = [output for output in lists if not _is_single(output.shape)]
     chosen = (several or lists or floats)[0]
     per_place = lists and len(chosen.shape or ()) > _LIST_RANK
-    if per_place and len(lists) < len(floats):
+    beside = per_place and len(lists) < len(floats)
+    task = _task_of_maps(outputs) if beside else _task(outputs, chosen)
+    return Chosen(chosen.name, _why(outputs, several), task=task)
+
+
+def check_scores_per_image(card: ModelCard, wanted: str | None) -> None:
+    """Refuse to audit a list of scores per place, unless that output was asked for by name.
+
+    Raises:
+        HoldfastError: `unsupported_output`.
+    """
+    is_list = any(_is_list(output.shape) for output in card.outputs if output.name == card.output)
+    if wanted is None and is_list and card.task in (TaskGuess.detection, TaskGuess.dense):
         raise HoldfastError("unsupported_output", reason="boxes or maps lie beside its scores")
-    return Chosen(chosen.name, _why(outputs, several), task=_task(outputs, chosen))
 
 
 def _why(outputs: tuple[TensorCard, ...], several: list[TensorCard]) -> str:
@@ -161,6 +180,10 @@ def _task(outputs: tuple[TensorCard, ...], chosen: TensorCard) -> TaskGuess:
         return TaskGuess.unknown
     if _is_list(chosen.shape):
         return TaskGuess.classification
+    return _task_of_maps(outputs)
+
+
+def _task_of_maps(outputs: tuple[TensorCard, ...]) -> TaskGuess:
     ranks = [len(output.shape or ()) for output in outputs]
     return TaskGuess.dense if max(ranks) >= _IMAGE_RANK else TaskGuess.detection
 

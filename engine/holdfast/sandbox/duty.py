@@ -1,21 +1,17 @@
-"""What the child does once it is locked: read the job, measure or read, write the answer."""
+"""What the child does once it is locked: read the job, measure or read, write the answer.
+
+What a job needs is loaded when it is its turn: a model that is refused costs no more than its
+gate, and an inspection never loads the numerical half of the engine.
+"""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import TypeAdapter
 
-from holdfast.audit import Origin, audit
-from holdfast.audit.contrast import contrast
-from holdfast.audit.merge import PartFiles, merge_parts
-from holdfast.audit.part import Span, follow, measure_part
-from holdfast.audit.scene import scene_of
-from holdfast.audit.table import write_csv
-from holdfast.audit.verify import verify
-from holdfast.probes.probe_set import ProbeSet, content_digest, named, open_probes
 from holdfast.records.base import Record, canonical_json
 from holdfast.records.comparison import Comparison
 from holdfast.records.job import (
@@ -33,8 +29,13 @@ from holdfast.records.part import AuditPart
 from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
 from holdfast.runtimes.opening import Terms, describe_model, open_model
-from holdfast.runtimes.protocol import ModelUnderTest
 from holdfast.sandbox.lock import LockLevel
+
+if TYPE_CHECKING:
+    from holdfast.audit import Origin
+    from holdfast.audit.merge import PartFiles
+    from holdfast.probes.probe_set import ProbeSet
+    from holdfast.runtimes.protocol import ModelUnderTest
 
 __all__ = ["perform"]
 
@@ -67,15 +68,21 @@ def _lesser(job: FollowJob | InspectJob | VerifyJob | CompareJob, level: LockLev
         terms = _terms(level, job.limits.threads, job.architecture)
         return describe_model(_read(job.model_fd), job.model_sha256, terms)
     if isinstance(job, FollowJob):
+        from holdfast.audit.part import follow
+
         parts = [AuditPart.model_validate_json(_read(fd)) for fd in job.part_fds]
         return follow(job.plan, job.policy, parts)
     if isinstance(job, CompareJob):
         return _compare(job)
+    from holdfast.audit.verify import verify
+
     with os.fdopen(job.samples_fd, "rb") as samples:
         return verify(_read(job.claim_fd), samples)
 
 
 def _table(job: TableJob, tell: Tell) -> None:
+    from holdfast.audit.table import write_csv
+
     def on_rows(done: int, total: int) -> None:
         tell(Progress(stage="writing", done=done, total=total).model_dump())
 
@@ -90,6 +97,8 @@ def _read(fd: int) -> bytes:
 
 
 def _compare(job: CompareJob) -> Comparison:
+    from holdfast.audit.contrast import contrast
+
     with (
         os.fdopen(job.baseline_samples_fd, "rb") as baseline,
         os.fdopen(job.candidate_samples_fd, "rb") as candidate,
@@ -104,6 +113,10 @@ def _audit(job: AuditJob, level: LockLevel, tell: Tell) -> AuditResult | AuditPa
         tell(progress.model_dump())
 
     with _opened(job, level, single=job.single) as (model, probes, origin, samples):
+        from holdfast.audit import audit
+        from holdfast.audit.part import Span, measure_part
+        from holdfast.audit.scene import scene_of
+
         if job.span is None:
             return audit(
                 model,
@@ -128,6 +141,9 @@ def _merge(job: MergeJob, level: LockLevel, tell: Tell) -> AuditResult:
     first = AuditPart.model_validate_json(_read(job.part_fds[0]))
     single = first.origin is not None and first.origin.single
     with _opened(job, level, single=single) as (model, probes, origin, samples):
+        from holdfast.audit.merge import merge_parts
+        from holdfast.audit.scene import scene_of
+
         return merge_parts(
             scene_of(model, probes, job.plan, job.policy, lanes=origin.threads),
             _parts(first, job),
@@ -137,7 +153,7 @@ def _merge(job: MergeJob, level: LockLevel, tell: Tell) -> AuditResult:
         )
 
 
-def _parts(first: AuditPart, job: MergeJob) -> Iterator[PartFiles]:
+def _parts(first: AuditPart, job: MergeJob) -> "Iterator[PartFiles]":
     """One after the other: they need not all be in memory."""
     for place, (fd, samples_fd) in enumerate(zip(job.part_fds, job.part_samples_fds, strict=True)):
         part = AuditPart.model_validate_json(_read(fd)) if place else first
@@ -148,15 +164,19 @@ def _parts(first: AuditPart, job: MergeJob) -> Iterator[PartFiles]:
 @contextmanager
 def _opened(
     job: AuditJob | MergeJob, level: LockLevel, *, single: bool
-) -> Iterator[tuple[ModelUnderTest, ProbeSet, Origin, BinaryIO]]:
+) -> "Iterator[tuple[ModelUnderTest, ProbeSet, Origin, BinaryIO]]":
     terms = replace(
         _terms(level, 1, job.plan.architecture, job.plan.input),  # each lane is one thread
         output=job.plan.output,
         single=single,
     )
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
+    from holdfast.probes.probe_set import content_digest, named, open_probes
+
     with os.fdopen(job.probes_fd, "rb") as probes_file, os.fdopen(job.samples_fd, "wb") as samples:
         probes = named(open_probes(probes_file), model.card.class_names)
+        from holdfast.audit import Origin
+
         origin = Origin(
             probes_sha256=job.probes_sha256,
             probes_digest=content_digest(probes),

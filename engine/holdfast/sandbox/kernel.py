@@ -32,7 +32,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "fchmod": 91, "fchmodat": 268, "chown": 92, "fchownat": 260, "setuid": 105, "setgid": 106,
         "fsopen": 430, "fsmount": 432, "move_mount": 429, "open_tree": 428, "mount_setattr": 442,
         "fanotify_init": 300, "inotify_init1": 294, "memfd_secret": 447, "shmget": 29,
-        "msgget": 68, "semget": 64, "mq_open": 240, "prctl": 157,
+        "msgget": 68, "semget": 64, "mq_open": 240, "prctl": 157, "truncate": 76,
     },
     "aarch64": {
         "arch": 0xC00000B7, "seccomp": 277, "capset": 91,
@@ -51,7 +51,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "fchmodat": 53, "fchownat": 54, "setuid": 146, "setgid": 144, "fsopen": 430,
         "fsmount": 432, "move_mount": 429, "open_tree": 428, "mount_setattr": 442,
         "fanotify_init": 262, "inotify_init1": 26, "memfd_secret": 447, "shmget": 194,
-        "msgget": 186, "semget": 190, "mq_open": 180, "prctl": 167,
+        "msgget": 186, "semget": 190, "mq_open": 180, "prctl": 167, "truncate": 45,
     },
 }
 # fmt: on

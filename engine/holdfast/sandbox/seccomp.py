@@ -18,7 +18,7 @@ DENIED = (  # noqa: SIM905 - ten lines instead of eighty
     "personality acct quotactl syslog settimeofday clock_settime sethostname iopl ioperm symlink "
     "symlinkat link linkat mknod mknodat chmod fchmod fchmodat chown fchownat setuid setgid "
     "fsopen fsmount move_mount open_tree mount_setattr fanotify_init inotify_init1 memfd_secret "
-    "shmget msgget semget mq_open tkill"
+    "shmget msgget semget mq_open tkill truncate"
 ).split()
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -26,6 +26,7 @@ _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
+_PR_SET_PDEATHSIG = 1
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
 
 _Instruction = tuple[int, int, int, int]
@@ -63,6 +64,8 @@ def _program() -> list[_Instruction]:
         # abort() and raise() signal the process itself
         *_only_with(numbers["kill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
         *_only_with(numbers["tgkill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
+        # it was asked to die with its parent and may not take that back
+        *_never_with(numbers["prctl"], _PR_SET_PDEATHSIG),
         (_RETURN, 0, 0, _ALLOW),
     ]
 
@@ -83,4 +86,15 @@ def _only_with(number: int, test: _Instruction) -> list[_Instruction]:
         test,
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERROR | errno.EPERM),
+    ]
+
+
+def _never_with(number: int, first: int) -> list[_Instruction]:
+    """Refuse a call whose first argument is `first`."""
+    return [
+        (_JUMP_EQUAL, 0, 4, number),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_EQUAL, 0, 1, first),
+        (_RETURN, 0, 0, _ERROR | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
     ]

@@ -13,6 +13,7 @@ from holdfast.geometry import frame_for
 from holdfast.records.model import Head, Layout, ModelCard, OutputKind, TaskGuess
 from holdfast.records.plan import InputSpec
 from holdfast.runtimes.onnx_model import card_of
+from holdfast.runtimes.opening import open_model
 from holdfast.runtimes.terms import Terms
 
 
@@ -172,6 +173,15 @@ def test_a_feature_map_beside_the_scores_is_passed_over() -> None:
     assert card_of(_scores_beside(["n", 64, 1], ["n", 64]), "0").output == "map"
 
 
+def test_scores_of_places_beside_boxes_are_described_and_not_audited() -> None:
+    data = _scores_beside(["n", "places", 1], ["n", "places", 4])
+    assert card_of(data, "0").task is TaskGuess.detection
+    with pytest.raises(HoldfastError) as raised:
+        open_model(data, "0")
+    assert raised.value.code == "unsupported_output"
+    assert open_model(data, "0", Terms(output="scores")).card.output == "scores"
+
+
 def _whole_map() -> bytes:
     """A segmentation: the class of every pixel."""
     nodes = [toys.node("ArgMax", ["image"], "classes", axis=1, keepdims=0)]
@@ -189,10 +199,6 @@ REFUSED = {
     "a row that is no square": (toys.rank2_input(65), "unsupported_input"),
     "a row of free length": (_relu(["n", "k"]), "unsupported_input"),
     "a map of whole numbers": (_whole_map(), "unsupported_output"),
-    "a list of places with boxes": (
-        _scores_beside(["n", "places", 1], ["n", "places", 4]),
-        "unsupported_output",
-    ),
     "no output": (
         toys.model([toys.node("Relu", ["image"], "y")], [toys.value("image", ["n", 3, 8, 8])], []),
         "unsupported_output",

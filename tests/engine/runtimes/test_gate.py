@@ -189,3 +189,18 @@ def test_no_message_of_a_library_reaches_the_user() -> None:
         assert "protobuf" not in said.lower()
         assert "/" not in said.replace("m.onnx", "")
         assert raised.value.__cause__ is None
+
+
+def test_far_too_many_nodes_are_refused_before_anybody_walks_over_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Five million empty nodes fit into ten megabytes; one look at each takes seconds."""
+
+    def walked(_: ModelProto) -> None:
+        pytest.fail("somebody walked over the nodes")
+
+    monkeypatch.setattr("holdfast.runtimes.onnx_model.plain_tail", walked)
+    data = _changed(lambda made: made.graph.node.extend([NodeProto()] * 50_001))
+    with pytest.raises(HoldfastError) as raised:
+        card_of(data, "0")
+    assert raised.value.code == "too_large"

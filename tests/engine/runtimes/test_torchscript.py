@@ -14,7 +14,6 @@ from auditing import LIMITS, measured, plan_of, run
 from corpus import load_corpus
 from holdfast.errors import HoldfastError
 from holdfast.probes.pack import packed
-from holdfast.records.job import ChildLimits
 from holdfast.records.plan import InputSpec, Preset
 from holdfast.runtimes.batching import FAILS_IN_BATCHES, MIXES_IMAGES
 from holdfast.runtimes.opening import Terms, describe_model, open_model
@@ -25,7 +24,6 @@ from toy_probes import flat, noise
 # These nets are our own, so they may run in this process.
 TRUSTED = Terms(sandboxed=True)
 BATCH = np.random.default_rng(3).random((5, 3, 32, 32), dtype=np.float32)
-QUICK = LIMITS.model_copy(update={"stall_s": 25.0, "cpu_s": 20, "memory_bytes": 3 << 30})
 
 
 @pytest.mark.parametrize("name", ["cnn", "vit", "flatten_head"])
@@ -141,38 +139,29 @@ def test_the_locked_child_audits_and_inspects_torchscript(tmp_path: Path) -> Non
 # --- hostile and real files ---
 
 
-def _ends(data: bytes, folder: Path, limits: ChildLimits) -> str:
-    model, probes = folder / "m", folder / "probes.zip"
-    model.write_bytes(data)
-    if not probes.exists():
-        flat(probes, noise(3, 8, 8, 3))
-    try:
-        run(model, probes, plan_of(crop=8), limits=limits)
-    except HoldfastError as error:
-        return error.code
-    return ""
-
-
-@pytest.mark.timeout(900)  # ten children that load PyTorch, one of which never ends by itself
-def test_every_torchscript_of_the_corpus_has_its_code_in_the_locked_child(
+def test_no_torchscript_of_the_corpus_is_loaded_without_the_sandbox(
     shared: Path, tmp_path: Path
 ) -> None:
-    corpus = load_corpus(shared)
-    marker = Path(corpus.MARK)
-    marker.unlink(missing_ok=True)
-    cases = [case for case in corpus.CASES if case.kind == "ts" and not case.context.get("mode")]
-    assert len(cases) >= 8
-    wrong = []
+    """With it: see tests/acceptance."""
+    corpus = load_corpus(shared, tmp_path / "marker")
+    cases = [case for case in corpus.CASES if case.kind == "ts"]
+    assert len(cases) >= 10
     for case in cases:
         with nets.quiet():
             data = case.make()
-        wanted = "" if case.stage == "warn" else case.code
         with pytest.raises(HoldfastError, match="torchscript_needs_sandbox"):
             open_model(data, "0")
-        seen = _ends(data, tmp_path, QUICK)
-        if seen != wanted or marker.exists():
-            wrong.append(f"{case.name}: {seen or 'accepted'} instead of {wanted or 'accepted'}")
-    assert wrong == []
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_small_100", "vit_tiny_patch16_224"])
+def test_traced_networks_of_timm_give_the_scores_of_pytorch(name: str) -> None:
+    timm = nets.optional("timm")
+    torch.manual_seed(0)
+    module = timm.create_model(name, pretrained=False).eval()
+    batch = np.random.default_rng(1).random((3, 3, 224, 224), dtype=np.float32)
+    model = open_model(nets.trace(module, size=224), "0", TRUSTED)
+    assert np.abs(model(batch) - nets.eager(module, batch)).max() < 1e-5
 
 
 class _DiesOfTwo(nn.Module):

@@ -1,0 +1,174 @@
+"""Every rule of the lock is seen failing in the self-test when it is taken out."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from holdfast.sandbox import attempts, seccomp
+from holdfast.sandbox.kernel import MACHINE, NUMBERS
+
+# One interpreter; each rule is taken out in a fork of its own, which locks itself and tries.
+DRIVER = """
+import io, json, os, resource, signal, sys, traceback
+from holdfast.sandbox import attempts, landlock, lock, seccomp, selftest
+LANDLOCK = ("_WRITE_FILE", "_READ_FILE", "_READ_DIR", "_TRUNCATE")
+NOTHING = lambda *_: None
+
+def without(name):
+    seccomp.DENIED.remove(name)
+
+def not_handled(*bits):
+    handled = landlock._handled
+    landlock._handled = lambda version: handled(version) & ~sum(bits)
+
+def no_limit(which):
+    set_limit = resource.setrlimit
+    def some(number, pair):
+        if number != which:
+            set_limit(number, pair)
+    resource.setrlimit = some
+
+def change(module, name, value):
+    setattr(module, name, value)
+
+def drop(marker):
+    program = seccomp._program
+    numbers = seccomp.NUMBERS[seccomp.MACHINE]
+    def without_it():
+        made, at = program(), 0
+        while at < len(made):
+            kind, true, false, value = made[at]
+            if kind == seccomp._JUMP_EQUAL and value == numbers[marker] and true == 0:
+                yield (kind, 0, false, 0xFFFFFFFE)  # a number that no call has
+            else:
+                yield made[at]
+            at += 1
+    seccomp._program = lambda: list(without_it())
+
+def granted(folder):
+    grants = lock._grants
+    lock._grants = lambda: grants() | {folder: landlock.READ}
+
+def kept_capabilities():
+    lock._drop_capabilities = NOTHING
+
+def run(folder, code):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(write, 1)
+        sys.stdout = os.fdopen(1, "w")
+        try:
+            exec(code)
+            selftest._probe(folder)
+        except BaseException:
+            sys.stdout.write(traceback.format_exc())
+        sys.stdout.flush()
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as told:
+        text = told.read()
+    os.waitpid(child, 0)
+    return text
+
+orders = json.load(sys.stdin)
+answers = {}
+for name, code in orders.items():
+    folder = os.path.join(sys.argv[1], name.replace("/", "_"))
+    os.makedirs(folder)
+    with open(os.path.join(folder, attempts.SECRET), "w") as file:
+        file.write("nobody reads this")
+    answers[name] = run(folder, code)
+json.dump(answers, sys.stdout)
+"""
+SAID = {
+    "files may be read": ("granted('/etc')", "reading /etc/passwd"),
+    "the temporary folder may be read": ("granted(folder)", "reading a user's file"),
+    "Landlock forgets to read": ("not_handled(4)", "reading a user's file"),
+    "Landlock forgets folders": ("not_handled(8)", "listing a folder"),
+    "Landlock forgets to write": ("not_handled(2)", "changing a file"),
+    "Landlock forgets new files": ("not_handled(1 << 8, 2)", "writing a file"),
+    "Landlock forgets new folders": ("not_handled(1 << 7)", "making a folder"),
+    "Landlock forgets to remove": ("not_handled(1 << 5)", "removing a file"),
+    "cutting": ("not_handled(1 << 14); without('truncate')", "cutting a file"),
+    "Landlock forgets to move": ("not_handled(1 << 5, 1 << 8, 1 << 13)", "moving a file"),
+    "no Landlock": ("landlock.restrict = lambda grants: 7", "reading a user's file"),
+    "no filter": ("seccomp.install = NOTHING", "starting a process"),
+    "sockets": ("without('socket')", "an internet socket"),
+    "unix sockets": ("without('socket')", "a unix socket"),
+    "clone without threads": ("drop('clone')", "starting a process"),
+    "clone3": ("drop('clone3')", "the system call clone3"),
+    "prctl": ("drop('prctl')", "outliving the parent"),
+    "signals": (
+        "drop('kill'); landlock._ABSTRACT_SOCKETS_AND_SIGNALS = 1",
+        "a signal to the parent",
+    ),
+    "programs": (
+        "without('execve'); not_handled(1)",
+        "started",
+    ),
+    "capabilities": ("lock._drop_capabilities = NOTHING", "keeping capabilities"),
+    "no_new_privs": (
+        "lock._no_new_privs = NOTHING; lock._drop_capabilities = NOTHING",
+        "gaining privileges",
+    ),
+    "memory": ("no_limit(resource.RLIMIT_AS)", "more memory than the limit"),
+    "file size": ("no_limit(resource.RLIMIT_FSIZE)", "a longer file than the limit"),
+    "open files": ("no_limit(resource.RLIMIT_NOFILE)", "more open files than the limit"),
+    "processor time": ("no_limit(resource.RLIMIT_CPU)", "more processor time than the limit"),
+    "core dumps": ("no_limit(resource.RLIMIT_CORE)", "a core dump"),
+}
+_ALL_CALLS = [name for name in attempts.CALLS if name in NUMBERS[MACHINE]]
+TRIED_AS_A_WHOLE = {"fork", "vfork"}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    orders = {
+        "nothing": "",
+        **{name: code for name, (code, _) in SAID.items()},
+        **{f"call {name}": f"without({name!r})" for name in _ALL_CALLS},
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", DRIVER, str(tmp_path_factory.mktemp("tried"))],
+        input=json.dumps(orders),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def _allowed(answer: str) -> list[str]:
+    first, *rest = answer.splitlines()
+    return [*json.loads(first)["allowed"], *rest]
+
+
+def test_with_all_rules_nothing_is_possible(answers: dict[str, str]) -> None:
+    assert _allowed(answers["nothing"]) == []
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_rule_that_is_taken_out_is_seen(answers: dict[str, str], name: str) -> None:
+    assert SAID[name][1] in _allowed(answers[name])
+
+
+def test_every_denied_call_is_tried() -> None:
+    assert {*attempts.CALLS} == {*seccomp.DENIED} - TRIED_AS_A_WHOLE
+    assert len(attempts.CALLS) == len(set(attempts.CALLS))
+
+
+def test_a_call_that_is_no_longer_denied_is_seen(answers: dict[str, str]) -> None:
+    """Some calls the kernel itself refuses to a process without capabilities, as ours is."""
+    visible = {name for name in _ALL_CALLS if _said(name) in _allowed(answers["no filter"])}
+    assert {"socket", "execve", "ptrace", "symlink", "chmod", "setns"} <= visible
+    seen = {name for name in _ALL_CALLS if _said(name) in _allowed(answers[f"call {name}"])}
+    assert seen == visible
+
+
+def _said(name: str) -> str:
+    return f"the system call {name}"
