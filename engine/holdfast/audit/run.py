@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from holdfast.audit.canvases import CanvasReader, Probe, seeded_order
 from holdfast.audit.examples import WorstExamples
+from holdfast.audit.explaining import diagnose_causes
 from holdfast.audit.loop import Loop
 from holdfast.audit.prepare import prepare
 from holdfast.audit.report import Gathered, Origin, assemble
@@ -76,6 +77,9 @@ def audit(
         degeneracies=loop.degeneracies,
         examples=loop.worst.records(reader, runner),
         samples=loop.writer.close(),
+        causes=diagnose_causes(
+            runner, reader, loop.setup, asked=resolved.causes, forwards=loop.done
+        ),
         started_at=started_at,
         duration_s=round(time.monotonic() - began, 3),
     )
