@@ -7,8 +7,8 @@ from holdfast.diagnose.deciding import LOW_DRIFT, Decision, Outside, decide
 from holdfast.diagnose.evidence import Evidence
 from holdfast.diagnose.remedies import MEANINGS, remedy_of
 from holdfast.diagnose.telescoping import Attribution
-from holdfast.records.causes import CauseLabel, Causes, CauseShare, PeriodIndex, Piece
 from holdfast.metrics import effective_period
+from holdfast.records.causes import CauseLabel, Causes, CauseShare, PeriodIndex, Piece
 
 __all__ = ["NOT_ASKED", "causes_of"]
 
@@ -54,9 +54,7 @@ def _largest(evidence: Evidence) -> float | None:
     return max((drift for drift in drifts if drift is not None), default=None)
 
 
-def _strength(
-    evidence: Evidence, largest: float | None
-) -> Literal["none", "low", "high"] | None:
+def _strength(evidence: Evidence, largest: float | None) -> Literal["none", "low", "high"] | None:
     if largest is None:
         return None
     if largest <= evidence.floor:
@@ -70,7 +68,9 @@ def _sentence(evidence: Evidence, decision: Decision) -> str:
     words = MEANINGS[decision.label]
     share = next((share for label, share in decision.shares if label is decision.label), None)
     if share is not None and decision.label not in _OUTSIDE_GRAPH:
-        words += f" It makes {min(1.0, max(0.0, share)):.0%} of the drift of the scores under rolls."
+        words += (
+            f" It makes {min(1.0, max(0.0, share)):.0%} of the drift of the scores under rolls."
+        )
     if decision.piece is not None:
         main = evidence.sections[decision.piece].main.op
         words += f" Most of it arises at {main.kind} {main.name[:60]}."

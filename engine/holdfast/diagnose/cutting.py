@@ -19,6 +19,9 @@ _GRAVEST = (
     PieceKind.nonlinearity,
 )
 
+_PLACE_BOUND = 3
+"""So many of these are wrong whatever else a piece does."""
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -38,7 +41,7 @@ class Section:
         """What this piece can do wrong; sampling does nothing under a whole period."""
         roles = {seat.role for seat in self.seats}
         samples = any(max(seat.stride) > 1 for seat in self.seats)
-        for role in _GRAVEST[:3]:
+        for role in _GRAVEST[:_PLACE_BOUND]:
             if role in roles:
                 return role
         if samples and not whole_period:
@@ -47,16 +50,14 @@ class Section:
 
     @property
     def main(self) -> Seat:
-        """The operator to name: the gravest role, of these what samples, of these the last."""
+        """The operator to name: the gravest role, then what samples, then the last."""
         rank = {role: number for number, role in enumerate(_GRAVEST)}
-        return min(
-            reversed(self.seats),
-            key=lambda seat: (
-                rank.get(seat.role, len(rank)) if rank.get(seat.role, len(rank)) < 3 else 3,  # noqa: PLR2004
-                max(seat.stride) == 1,
-                rank.get(seat.role, len(rank)),
-            ),
-        )
+
+        def order(seat: Seat) -> tuple[int, bool, int]:
+            own = rank.get(seat.role, len(rank))
+            return min(own, _PLACE_BOUND), max(seat.stride) == 1, own
+
+        return min(reversed(self.seats), key=order)
 
     @property
     def interest(self) -> int:
@@ -65,7 +66,9 @@ class Section:
             return 0
         if self.kind(whole_period=False) is PieceKind.nonlinearity:
             return 1
-        grave = any(seat.role in _GRAVEST[:3] or max(seat.stride) > 1 for seat in self.seats)
+        grave = any(
+            seat.role in _GRAVEST[:_PLACE_BOUND] or max(seat.stride) > 1 for seat in self.seats
+        )
         return 3 if grave else 2
 
 
@@ -77,7 +80,9 @@ def cut_up(walked: Walked, most: int = MAX_PIECES) -> tuple[list[Cut], list[Sect
     cuts, sections = _all(walked)
     while len(sections) > most:
         least = min(range(1, len(sections)), key=lambda at: _loss(sections, at))
-        sections[least - 1 : least + 1] = [Section(sections[least - 1].seats + sections[least].seats)]
+        sections[least - 1 : least + 1] = [
+            Section(sections[least - 1].seats + sections[least].seats)
+        ]
         del cuts[least]
     return cuts, sections
 

@@ -18,7 +18,6 @@ LOW_DRIFT = 0.01
 """Relative drift of the scores below which a cause counts as weak; chosen, not calibrated."""
 _EXPLAINED = 0.8
 _STEADY = 0.9
-_NAMED_SHARE = 0.5
 
 _LABEL_OF = {
     PieceKind.padding: CauseLabel.padding,
@@ -113,8 +112,7 @@ def _shared(evidence: Evidence) -> Decision:
 
 def _aliasing_share(evidence: Evidence) -> float:
     """The share of the drift off the grid that vanishes on it: the index of the total stride."""
-    indices = [index for index in (evidence.spi or {}).values()]
-    first = indices[0] if indices else None
+    first = next(iter((evidence.spi or {}).values()), None)
     return 0.0 if first is None else min(1.0, max(0.0, first))
 
 

@@ -77,9 +77,7 @@ def look_at_graph(taps: Taps, batch: Batch) -> Walked:
     return walk_graph(taps.graph, known, taps.card.layout, (height, width))
 
 
-def gather(
-    taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: Terms
-) -> Evidence:
+def gather(taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: Terms) -> Evidence:
     """Take the evidence on a few images.
 
     Args:
@@ -92,26 +90,31 @@ def gather(
         UntoldError: the graph cannot be cut, or not within the memory of an audit.
     """
     size = taps.card.batch or 1
-    walked = look_at_graph(taps, _filled(images(1), size))
-    cuts, sections = cut_up(walked)
-    facts = graph_facts(walked)
+    first = _filled(images(1), size)
+    walked = look_at_graph(taps, first)
     try:
-        return _measured(taps, walked, (cuts, sections), images, constants, terms)
+        cuts, sections, bytes_per_image = _cut(taps, walked, first)
     except UntoldError as error:
-        return Evidence(facts, str(error))
+        return Evidence(graph_facts(walked), str(error))
+    stride = _total_stride(walked)
+    shifts = _axis_rolls(walked, stride)
+    base = images(_image_count(len(sections), len(shifts), bytes_per_image, terms))
+    height, width = base.shape[2:]
+    n, base = len(base), rolled(base, (height // 3, width // 3))  # both views have the roll's seam
+    batches = _batches(base, taps.card.batch or n)
+    if len(batches[0]) != size:
+        taps.settle(batches[0])
+    run = _Run(taps, cuts, batches, n, terms)
+    try:
+        return run.evidence(walked, sections, constants, shifts, stride)
+    except UntoldError as error:
+        return Evidence(graph_facts(walked), str(error))
 
 
-def _measured(
-    taps: Taps,
-    walked: Walked,
-    cut: tuple[list[Cut], list[Section]],
-    images: Callable[[int], Batch],
-    constants: Batch,
-    terms: Terms,
-) -> Evidence:
-    cuts, sections = cut
-    size = taps.card.batch or 1
-    first = taps.tensors([each.tensor for each in cuts[1:]])(_filled(images(1), size))
+def _cut(taps: Taps, walked: Walked, batch: Batch) -> tuple[list[Cut], list[Section], int]:
+    """The cuts that can be moved, the pieces between them, and the bytes that an image takes."""
+    cuts, sections = cut_up(walked)
+    first = taps.tensors([each.tensor for each in cuts[1:]])(batch)
     whole_numbers = [
         each.tensor
         for each, tensor in zip(cuts[1:-1], first, strict=False)
@@ -120,21 +123,10 @@ def _measured(
     cuts, sections = without(cuts, sections, whole_numbers)
     if len(sections) < 2:  # noqa: PLR2004 - there is something to tell apart
         raise UntoldError("its graph cannot be cut into pieces")
-    bytes_per_image = sum(tensor.nbytes for tensor in first) // size
+    bytes_per_image = sum(tensor.nbytes for tensor in first) // len(batch)
     if bytes_per_image > _MAX_BYTES // _MIN_IMAGES:
         raise UntoldError("its feature maps are too large to keep")
-    stride = _total_stride(walked)
-    shifts = _axis_rolls(walked, stride)
-    n = _image_count(len(sections), len(shifts), bytes_per_image, terms)
-    base = images(n)
-    n = len(base)
-    height, width = base.shape[2:]
-    base = rolled(base, (height // 3, width // 3))  # so that both views have the seam of the roll
-    batches = _batches(base, taps.card.batch or n)
-    if batches[0].shape[0] != size:
-        taps.settle(batches[0])
-    run = _Run(taps, cuts, batches, n, terms)
-    return run.evidence(walked, sections, constants, shifts, stride)
+    return cuts, sections, bytes_per_image
 
 
 def _filled(batch: Batch, size: int) -> Batch:
@@ -232,8 +224,8 @@ class _Run:
             self.cuts,
             tensors,
             self.batches,
-            whole,
             shift_px,
+            whole=whole,
             centred=self.terms.centred,
         )
         return Attribution(found.errors, found.shares, found.scores[: self.n])

@@ -39,7 +39,9 @@ def graph_facts(walked: Walked) -> GraphFacts | None:
         border_share=1.0 - clean,
         location_share=_location_share(seat),
         padding_modes=tuple(
-            mode for mode in _MODES if any(seat.mode == mode for seat in walked.seats)  # type: ignore[misc]
+            mode
+            for mode in _MODES
+            if any(seat.mode == mode for seat in walked.seats)  # type: ignore[misc]
         ),
         strided=tuple(_strided(walked))[:_MAX_ROWS],
         notes=tuple(_notes(walked))[:_MAX_ROWS],
@@ -99,7 +101,7 @@ def _strided(walked: Walked) -> Iterator[StridedOp]:
                 op=seat.op.name,
                 kind=seat.op.kind,
                 stride=seat.stride,
-                low_pass=cast("Literal['none', 'average', 'blur']", seat.low_pass),
+                smoothing=cast("Literal['none', 'average', 'blur']", seat.smoothing),
                 stop_band_share=stop_band_share(seat.kernel, seat.stride),
             )
 
@@ -108,9 +110,9 @@ def _notes(walked: Walked) -> Iterator[StaticNote]:
     for seat in walked.seats:
         for code, detail in seat.notes:
             yield StaticNote(code=code, op=seat.op.name, detail=detail)
-        if max(seat.stride) > 1 and seat.low_pass == "none":
+        if max(seat.stride) > 1 and seat.smoothing == "none":
             detail = f"samples every {seat.stride[0]} x {seat.stride[1]} (y, x) with no low-pass"
-            yield StaticNote(code=StaticCode.strided_without_low_pass, op=seat.op.name, detail=detail)
+            yield StaticNote(code=StaticCode.unfiltered_stride, op=seat.op.name, detail=detail)
         if seat.role is PieceKind.head:
             yield StaticNote(
                 code=StaticCode.head_flatten,

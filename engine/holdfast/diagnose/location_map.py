@@ -1,4 +1,7 @@
-"""CIM: does a constant image leave a map that knows where it is? (science reference, section 5.4)"""
+"""CIM: whether a constant image leaves a map that knows where it is.
+
+Source: the project's science reference, section 5.4. A construction of this project.
+"""
 
 from collections.abc import Sequence
 

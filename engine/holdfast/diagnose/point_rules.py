@@ -131,7 +131,9 @@ def _together(
     if tokens and op.kind == "Add" and len(placed) > 1:
         seen = [place for place in placed if isinstance(place, Tokens | Unknown)]
         return (_seeing_all(tokens[0]) if len(seen) == len(placed) else None), ()
-    return (placed[0] if all(place == placed[0] for place in placed) and _told(placed[0]) else None), ()
+    return (
+        placed[0] if all(place == placed[0] for place in placed) and _told(placed[0]) else None
+    ), ()
 
 
 def _told(place: Place) -> bool:

@@ -40,11 +40,9 @@ def walk_graph(
 
 def _ruled(walk: Walk, op: Op) -> tuple[Seat, Place]:
     rule = _RULES.get(op.kind)
-    if rule is None or op.inputs[0] not in walk.places and rule not in _ANY_INPUT:
+    if rule is None or (op.inputs[0] not in walk.places and rule not in _ANY_INPUT):
         return on_vectors(op, walk.given(op)) or lost(op)
     return rule(walk, op)
 
 
-_ANY_INPUT = frozenset(
-    _RULES[kind] for kind in ("Add", "Concat", "Gemm", "LayerNormalization")
-)
+_ANY_INPUT = frozenset(_RULES[kind] for kind in ("Add", "Concat", "Gemm", "LayerNormalization"))

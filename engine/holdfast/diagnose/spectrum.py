@@ -28,7 +28,9 @@ def stop_band_share(kernel: Array | None, stride: tuple[int, int]) -> float:
     total = float((wide**2).sum())
     if total == 0:
         return 0.0
-    rows, columns = (_pass_band(side, step) for side, step in zip(wide.shape[1:], stride, strict=True))
+    rows, columns = (
+        _pass_band(side, step) for side, step in zip(wide.shape[1:], stride, strict=True)
+    )
     passed = float(np.einsum("khw,hi,kij,wj->", wide, rows, wide, columns, optimize=True))
     return float(np.clip(1.0 - passed / total, 0.0, 1.0))
 

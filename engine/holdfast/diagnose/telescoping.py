@@ -47,14 +47,14 @@ def as_scores(raw: Array) -> NDArray[np.float64]:
     return raw.reshape(len(raw), -1).astype(np.float64)
 
 
-def attribute(  # noqa: PLR0913 - what the sum is made of
+def attribute(
     taps: Taps,
     cuts: Sequence[Cut],
     tensors: Sequence[Sequence[Array]],
     batches: Batches,
-    whole: Head,
     shift_px: tuple[int, int],
     *,
+    whole: Head,
     centred: bool,
 ) -> Attribution:
     """Attribute the change of the scores under one shift to the pieces between the cuts.
@@ -64,8 +64,8 @@ def attribute(  # noqa: PLR0913 - what the sum is made of
         cuts: N + 1 of them, the image first and the scores last.
         tensors: per batch, what the cuts hold for the unmoved images, (N,) without the image.
         batches: the unmoved images.
-        whole: from the image to the scores.
         shift_px: (dy, dx).
+        whole: from the image to the scores.
         centred: whether a constant added to all scores of an image means nothing.
 
     Raises:

@@ -24,7 +24,7 @@ class Seat:
         role: what it does under a shift that is a whole number of steps at its place.
         stride: how much it samples down along (y, x).
         kernel: the weights of what samples, (out, in / group, h, w); None where it has none.
-        low_pass: whether what samples is a smoothing filter of its own.
+        smoothing: whether what samples is a smoothing filter of its own.
         notes: what it shows by itself.
     """
 
@@ -32,7 +32,7 @@ class Seat:
     role: PieceKind
     stride: tuple[int, int] = (1, 1)
     kernel: Array | None = None
-    low_pass: str = "none"
+    smoothing: str = "none"
     uneven: bool = False
     mode: str = ""
     head: Flat | None = None

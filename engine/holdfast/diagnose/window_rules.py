@@ -16,6 +16,7 @@ __all__ = ["WINDOW_RULES", "settled"]
 _WEIGHTS_AT = {"QLinearConv": 3, "ConvInteger": 1}
 _MODES = ("constant", "reflect", "edge", "wrap")
 _IMAGE_RANK = 4
+_SCALES_AT = 2
 _Ends = tuple[int, int]
 
 
@@ -61,11 +62,13 @@ def _convolution(walk: Walk, op: Op) -> tuple[Seat, Place]:
     seat = _seat(op, place, windows)
     if all(covers_all(axis, window) for axis, window in zip(_axes(place), windows, strict=True)):
         head = Flat(place, channels_last=False)
-        return replace(seat, role=PieceKind.head, kernel=weights, stride=(1, 1), head=head), Vector()
+        return replace(
+            seat, role=PieceKind.head, kernel=weights, stride=(1, 1), head=head
+        ), Vector()
     if op.kind == "FusedConv" and seat.role is PieceKind.exact:
         seat = replace(seat, role=PieceKind.nonlinearity)
     smooth = "blur" if weights is not None and _is_blur(weights, op.number("group", 1)) else "none"
-    return _landed(replace(seat, kernel=weights, low_pass=smooth), place, windows)
+    return _landed(replace(seat, kernel=weights, smoothing=smooth), place, windows)
 
 
 def _weights(walk: Walk, op: Op) -> Array | None:
@@ -99,7 +102,7 @@ def _pooling(walk: Walk, op: Op) -> tuple[Seat, Place]:
         seat = replace(seat, role=PieceKind.nonlinearity)
     wide = not largest and any(window.kernel > 1 for window in windows)
     kernel = None if largest else _ones(windows)
-    seat = replace(seat, low_pass="average" if wide else "none", kernel=kernel)
+    seat = replace(seat, smoothing="average" if wide else "none", kernel=kernel)
     return _landed(seat, place, windows)
 
 
@@ -132,7 +135,9 @@ def _windows(op: Op, place: Map, kernel: Sequence[int]) -> tuple[Window, Window]
         )
         full = _with_padding(bare, axis, str(op.attributes.get("auto_pad", "NOTSET")))
         found.append(_with_pending(full, place.pending, number))
-    if any(window.out_size(axis.size) < 1 for window, axis in zip(found, _axes(place), strict=True)):
+    if any(
+        window.out_size(axis.size) < 1 for window, axis in zip(found, _axes(place), strict=True)
+    ):
         return None
     return found[0], found[1]
 
@@ -227,24 +232,35 @@ def _resizing(walk: Walk, op: Op) -> tuple[Seat, Place]:
     if place is None or place.pending or sizes is None or min(sizes) < 1:
         return on_vectors(op, walk.given(op)) or lost(op)
     linear = str(op.attributes.get("mode", "nearest")) != "nearest"
-    y, x = (resized(axis, size, linear=linear) for axis, size in zip(_axes(place), sizes, strict=True))
-    shrink = tuple(max(1, round(axis.size / size)) for axis, size in zip(_axes(place), sizes, strict=True))
+    y, x = (
+        resized(axis, size, linear=linear) for axis, size in zip(_axes(place), sizes, strict=True)
+    )
+    shrink = tuple(
+        max(1, round(axis.size / size)) for axis, size in zip(_axes(place), sizes, strict=True)
+    )
     whole = all(size % axis.size == 0 for axis, size in zip(_axes(place), sizes, strict=True))
     role = PieceKind.exact if whole and not linear else PieceKind.border
     soft = "average" if op.number("antialias", 0) else "none"
-    return Seat(op, role, stride=(shrink[0], shrink[1]), low_pass=soft), place.axes(y, x)
+    return Seat(op, role, stride=(shrink[0], shrink[1]), smoothing=soft), place.axes(y, x)
 
 
 def _new_sizes(walk: Walk, op: Op, place: Map) -> tuple[int, int] | None:
-    """Height and width that a Resize or Upsample gives."""
-    if len(op.inputs) > 3 and op.inputs[3]:  # noqa: PLR2004 - the sizes of a Resize
-        found = walk.value(op.inputs[3])
-        return None if found is None or found.size < 2 else tuple(int(v) for v in found.ravel()[-2:])  # type: ignore[return-value] # noqa: PLR2004
-    at = 2 if op.kind == "Resize" and len(op.inputs) > 2 else 1  # noqa: PLR2004 - after the region
-    scales = walk.value(op.inputs[at]) if len(op.inputs) > at else op.attributes.get("scales")
-    if scales is None or len(scales) != place.rank:
+    """Height and width that a Resize (region, scales, sizes) or an Upsample (scales) gives."""
+    sizes = _read(walk, op, 3)
+    if sizes is not None and sizes.size == place.rank:
+        return int(sizes[-2]), int(sizes[-1])
+    newer = op.kind == "Resize" and len(op.inputs) > _SCALES_AT
+    scales = _read(walk, op, _SCALES_AT if newer else 1)
+    if scales is None:
+        scales = np.asarray(op.attributes.get("scales", ()))
+    if scales.size != place.rank:
         return None
     return int(place.y.size * float(scales[-2])), int(place.x.size * float(scales[-1]))
+
+
+def _read(walk: Walk, op: Op, position: int) -> Array | None:
+    given = op.inputs[position] if len(op.inputs) > position else ""
+    return walk.value(given) if given else None
 
 
 def _global_pool(walk: Walk, op: Op) -> tuple[Seat, Place]:

@@ -46,7 +46,7 @@ class CauseLabel(StrEnum):
 class StaticCode(StrEnum):
     """What the graph alone shows (section 5.1)."""
 
-    strided_without_low_pass = "STRIDE_NO_LOW_PASS"
+    unfiltered_stride = "STRIDE_NO_LOW_PASS"
     zero_padding = "ZERO_PADDING"
     uneven_padding = "UNEVEN_PADDING"
     misaligned = "MISALIGNED"
@@ -92,7 +92,7 @@ class StridedOp(Record):
     op: Name
     kind: Name
     stride: tuple[int, int]
-    low_pass: Literal["none", "average", "blur"]
+    smoothing: Literal["none", "average", "blur"]
     stop_band_share: Annotated[float, Field(ge=0, le=1)] | None
 
 

@@ -128,7 +128,9 @@ def _attributes(attributes: Iterable[AttributeProto]) -> dict[str, Any]:
     for attribute in attributes:
         if attribute.type in _PLAIN:
             value = helper.get_attribute_value(attribute)
-            found[attribute.name] = value.decode(errors="replace") if isinstance(value, bytes) else value
+            found[attribute.name] = (
+                value.decode(errors="replace") if isinstance(value, bytes) else value
+            )
     return found
 
 

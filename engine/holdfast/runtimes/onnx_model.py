@@ -16,7 +16,15 @@ from holdfast.runtimes.protocol import ModelUnderTest, Scores
 from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_labels, checked_scores
 from holdfast.runtimes.terms import Terms
 
-__all__ = ["MAX_GRAPH_BYTES", "OnnxModel", "as_fed", "card_of", "open_exact", "open_onnx", "session_of"]
+__all__ = [
+    "MAX_GRAPH_BYTES",
+    "OnnxModel",
+    "as_fed",
+    "card_of",
+    "open_exact",
+    "open_onnx",
+    "session_of",
+]
 
 MAX_GRAPH_BYTES = 128 << 20
 """Models above this are not looked into: cutting their graph takes several times its size."""

@@ -12,6 +12,7 @@ from holdfast_reports.parts.examples import examples
 from holdfast_reports.parts.measures import value_words
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.parts.repeat import command, configuration
+from holdfast_reports.parts.why import cause_line
 from holdfast_reports.shapes import ExampleView
 from holdfast_reports.words import count, percent, text, title
 
@@ -49,6 +50,7 @@ def render_markdown(result: AuditResult, verdict: Verdict | None, *, name: str =
         # No line begins with foreign text, so none can begin a list or a heading.
         f"{_code(called)}: {_plain(f'{top.sentence} {top.alert or top.weakest}'.rstrip())}",
         _assertions(verdict) if verdict else _measurements(reading),
+        _why(result),
         _issues(result),
         _images(result),
         _repeat(result),
@@ -95,6 +97,11 @@ def _measurements(reading: Reading) -> str:
             said = seen or _plain(title(text(found.sentence, _CUT)))
             lines.append(f"| {_code(text(found.id))} | {said} | {found.n_images:,} |")
     return "\n".join(lines)
+
+
+def _why(result: AuditResult) -> str:
+    said = cause_line(result.causes)
+    return f"**Why:** {_plain(said)}" if said else ""
 
 
 def _issues(result: AuditResult) -> str:
