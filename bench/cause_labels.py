@@ -1,6 +1,7 @@
-"""Name the cause of moving scores for real classifiers: `python bench/cause_labels.py MODEL=IMAGES[=PRESET] …`.
+"""Name the cause of moving scores for real classifiers.
 
-Prints one row per model: label, strength, shares, drift, stride, receptive field, head.
+`python bench/cause_labels.py MODEL=IMAGES[=PRESET] …` prints one row per model: label, shares,
+drift under rolls by 1 px and by the total stride, stride, receptive field, head, seconds.
 """
 
 import hashlib

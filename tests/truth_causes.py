@@ -132,13 +132,14 @@ class FourCauses:
         def run(z: Map) -> Map:
             height, width = z.shape[2:]
             wide = np.pad(z, ((0, 0), (0, 0), (1, 1), (1, 1)), mode=mode)
-            return np.asarray(
-                sum(
-                    np.einsum("oc,nchw->nohw", kernel[:, :, i, j], wide[:, :, i : i + height, j : j + width])
-                    for i in range(3)
-                    for j in range(3)
+            parts = [
+                np.einsum(
+                    "oc,nchw->nohw", kernel[:, :, i, j], wide[:, :, i:, j:][..., :height, :width]
                 )
-            )
+                for i in range(3)
+                for j in range(3)
+            ]
+            return np.asarray(sum(parts))
 
         return run
 

@@ -35,7 +35,14 @@ def test_the_page_of_the_samples_names_every_column_with_its_type(repo: Path) ->
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/guide/statistics.md", "docs/ci.md", "ARCHITECTURE.md", "README.md"]
+    "page",
+    [
+        "docs/guide/statistics.md",
+        "docs/guide/causes.md",
+        "docs/ci.md",
+        "ARCHITECTURE.md",
+        "README.md",
+    ],
 )
 def test_every_link_to_a_file_leads_somewhere(repo: Path, page: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (repo / page).read_text())

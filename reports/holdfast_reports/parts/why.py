@@ -39,6 +39,7 @@ _HEADS: Final = {
 }
 _STRENGTH: Final = {"none": "nothing moves", "low": "little moves", "high": "scores move clearly"}
 _MOST: Final = 12
+_LEAST: Final = 0.05
 _CUT: Final = 400
 
 
@@ -80,11 +81,11 @@ def _status(causes: Causes) -> str:
 
 
 def _others(causes: Causes) -> str:
-    """The causes beside the named one, with their shares of the drift."""
+    """The causes beside the named one, with their shares; one that works against it is left out."""
     rest = [
-        f"{CAUSE_WORDS[each.label].lower()} {percent(round(each.share, 3))}"
+        f"{CAUSE_WORDS[each.label].lower()} {percent(round(each.share, 2))}"
         for each in causes.shares
-        if each.label is not causes.label
+        if each.label is not causes.label and each.share >= _LEAST
     ]
     return f"Beside it: {', '.join(rest)}." if rest else ""
 
@@ -98,7 +99,7 @@ def _facts(causes: Causes) -> Iterator[Fact]:
             yield Fact(f"Drift of the scores, rolled by {name}", share(min(drift, 99.0)))
     if causes.spi and causes.spi[0].index is not None:
         first = causes.spi[0]
-        yield Fact(f"Stride phase at {first.period_px} px", f"{first.index:.2f}")
+        yield Fact(f"Stride phase at {first.period_px} px", number(round(first.index, 2)))
     if causes.strength is not None:
         yield Fact("How much there is to explain", _STRENGTH[causes.strength])
 
