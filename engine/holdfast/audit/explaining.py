@@ -1,6 +1,6 @@
 """Ask a model why its scores move: once per audit, on a few of its first probes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,6 @@ from holdfast.audit.views import ViewRunner
 from holdfast.diagnose.causes import NOT_ASKED, causes_of
 from holdfast.diagnose.deciding import Outside
 from holdfast.diagnose.evidence import Evidence, Terms, gather
-from holdfast.errors import HoldfastError
 from holdfast.geometry import IDENTITY
 from holdfast.metrics import MULTILABEL
 from holdfast.records.causes import Causes
@@ -26,11 +25,16 @@ __all__ = ["concluded", "diagnose_causes"]
 _SHARE_OF_FORWARDS = 0.05
 _LEVELS = (0.0, 127.5, 255.0)
 _SOME_FLIPS = 0.02
-_GIVEN_UP = "memory_limit"
 
 
 def diagnose_causes(
-    runner: ViewRunner, reader: CanvasReader, setup: Setup, *, asked: bool, forwards: int
+    runner: ViewRunner,
+    reader: CanvasReader,
+    setup: Setup,
+    *,
+    asked: bool,
+    forwards: int,
+    on_run: Callable[[], None],
 ) -> Evidence | str:
     """Take the evidence where the model is at hand; what it means is concluded later.
 
@@ -40,6 +44,7 @@ def diagnose_causes(
         setup: how pixels reach the model.
         asked: `plan.causes`.
         forwards: how many views the audit ran; about 5 % of it are spent here, at least two images.
+        on_run: called after every run of a part of the graph, as a sign of life.
 
     Returns:
         the evidence, or a sentence that says why there is none.
@@ -61,12 +66,10 @@ def diagnose_causes(
     )
     try:
         constants = setup.feed(_constant_views(images(1).shape, runner.card.channels))
-        return gather(taps_of(runner.model), images, constants, terms)
+        return gather(taps_of(runner.model, on_run), images, constants, terms)
     except UntoldError as error:
         return f"The cause was not analysed: {error}."
-    except HoldfastError as error:
-        if error.code != _GIVEN_UP:
-            raise
+    except MemoryError:  # the measurements are done; what explains them may be missing
         return "The cause was not analysed: its graph takes too much memory to be cut."
 
 

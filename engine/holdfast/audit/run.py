@@ -78,7 +78,12 @@ def audit(
         examples=loop.worst.records(reader, runner),
         samples=loop.writer.close(),
         causes=diagnose_causes(
-            runner, reader, loop.setup, asked=resolved.causes, forwards=loop.done
+            runner,
+            reader,
+            loop.setup,
+            asked=resolved.causes,
+            forwards=loop.done,
+            on_run=lambda: on_progress(Progress(stage="writing", done=loop.done, total=loop.done)),
         ),
         started_at=started_at,
         duration_s=round(time.monotonic() - began, 3),

@@ -218,6 +218,8 @@ def _flatten_head(seen: Seen) -> Finding | None:
     consistency = seen.value("translation.consistency")
     if seen.model.head is not Head.flatten or consistency is None:
         return None
+    if seen.causes is not None and seen.causes.label is not None:
+        return None  # what the graph only suggests was tested
     weak = consistency < _STEADY
     return Finding(
         id="flatten_head",

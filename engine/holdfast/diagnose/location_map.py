@@ -26,7 +26,8 @@ def location_map(tensors: Sequence[Array], place: Place) -> LocationMap:
         place: of the cut.
 
     Returns:
-        None where it is not defined: no map, or a median vector of 0 under a map that differs.
+        None where it is not defined: no map, numbers that are not finite, or a median vector of 0
+        under a map that differs.
     """
     if not isinstance(place, Map) or place.pending is not None:
         return None
@@ -34,6 +35,8 @@ def location_map(tensors: Sequence[Array], place: Place) -> LocationMap:
     for tensor in tensors:
         grid = np.moveaxis(tensor[0].astype(np.float64), [at - 1 for at in place.places], [0, 1])
         flat = grid.reshape(place.y.size * place.x.size, -1)
+        if not np.isfinite(flat).all():
+            return None
         middle = np.median(flat, axis=0)
         away, size = np.linalg.norm(flat - middle, axis=1), float(np.linalg.norm(middle))
         if size == 0:

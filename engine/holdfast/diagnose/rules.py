@@ -42,7 +42,10 @@ def _ruled(walk: Walk, op: Op) -> tuple[Seat, Place]:
     rule = _RULES.get(op.kind)
     if rule is None or (op.inputs[0] not in walk.places and rule not in _ANY_INPUT):
         return on_vectors(op, walk.given(op)) or lost(op)
-    return rule(walk, op)
+    try:
+        return rule(walk, op)
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return lost(op)  # attributes that no rule expects: whatever it is, it is not understood
 
 
 _ANY_INPUT = frozenset(_RULES[kind] for kind in ("Add", "Concat", "Gemm", "LayerNormalization"))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.diagnose.cutting import Cut
 from holdfast.diagnose.places import Vector, moved
-from holdfast.runtimes.image_graph import Array
+from holdfast.runtimes.image_graph import Array, UntoldError
 from holdfast.runtimes.onnx_taps import Head, Taps
 
 __all__ = ["Attribution", "as_scores", "attribute", "rolled"]
@@ -43,8 +43,15 @@ def rolled(batch: NDArray[np.float32], shift_px: tuple[int, int]) -> NDArray[np.
 
 
 def as_scores(raw: Array) -> NDArray[np.float64]:
-    """Scores (n, k) of whatever shape the tensor before the decision has."""
-    return raw.reshape(len(raw), -1).astype(np.float64)
+    """Scores (n, k) of whatever shape the tensor before the decision has.
+
+    Raises:
+        UntoldError: they are not finite.
+    """
+    scores = raw.reshape(len(raw), -1).astype(np.float64)
+    if not np.isfinite(scores).all():
+        raise UntoldError("a part of its graph gives numbers that are not finite")
+    return scores
 
 
 def attribute(

@@ -5,7 +5,7 @@ Telescoping attribution (science reference, section 5.2) needs `h_i(x)`, the ten
 by ONNX Runtime; the file is never changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import numpy as np
@@ -13,6 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
+from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard
 from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.image_graph import Array, ImageGraph, UntoldError
@@ -24,8 +25,8 @@ from holdfast.runtimes.protocol import ModelUnderTest
 __all__ = ["Head", "Tail", "Taps", "taps_of"]
 
 
-def taps_of(model: ModelUnderTest) -> "Taps":
-    """Open the graph of a model.
+def taps_of(model: ModelUnderTest, on_run: Callable[[], None] = lambda: None) -> "Taps":
+    """Open the graph of a model; `on_run` is called after every run of a part of it.
 
     Raises:
         UntoldError: it is no ONNX model, or one that is too large or too odd to be cut.
@@ -39,15 +40,18 @@ def taps_of(model: ModelUnderTest) -> "Taps":
     card = model.card
     stored = {tensor.name for tensor in proto.graph.initializer}
     image = next(value.name for value in proto.graph.input if value.name not in stored)
-    return Taps(proto, image_graph(proto, image, card.output), card)
+    return Taps(proto, image_graph(proto, image, card.output), card, on_run)
 
 
 @final
 class Taps:
     """A graph that may be cut anywhere. Batches have the size that the model takes."""
 
-    def __init__(self, proto: ModelProto, graph: ImageGraph, card: ModelCard) -> None:
+    def __init__(
+        self, proto: ModelProto, graph: ImageGraph, card: ModelCard, on_run: Callable[[], None]
+    ) -> None:
         """Use `taps_of`."""
+        self._on_run = on_run
         self._proto = proto
         self.graph = graph
         self._card = card
@@ -115,21 +119,29 @@ class Taps:
         model = helper.make_model(
             graph, opset_imports=self._proto.opset_import, ir_version=self._proto.ir_version
         )
-        return session_of(model.SerializeToString(), 1)
+        try:
+            return session_of(model.SerializeToString(), 1)
+        except HoldfastError:
+            raise UntoldError("a part of its graph does not load on its own") from None
 
     def run(self, session: ort.InferenceSession, batch: NDArray[np.float32]) -> list[Array]:
         """What a session that takes the image gives."""
         dtype = np.dtype(self._card.inputs[0].dtype)
         fed = as_fed(batch, self._card.layout, dtype)
-        self.forwards += len(batch)
-        return ran(session, {self.graph.image: fed})
+        return self.count(len(batch), ran(session, {self.graph.image: fed}))
+
+    def count(self, images: float, values: list[Array]) -> list[Array]:
+        """Note that images went through, parts of the graph counted as parts."""
+        self.forwards += images
+        self._on_run()
+        return values
 
 
 def ran(session: ort.InferenceSession, feeds: Mapping[str, Array]) -> list[Array]:
     """What a session gives.
 
     Raises:
-        UntoldError: it does not run, or gives something else than tensors of finite numbers.
+        UntoldError: it does not run, or gives something else than tensors.
     """
     try:
         values = session.run(None, dict(feeds))
@@ -163,5 +175,5 @@ class Tail:
 
     def __call__(self, tensor: Array) -> Array:
         """The scores that follow from a tensor at the cut, its batch as in `settle`."""
-        self._taps.forwards += len(tensor) * self._share
-        return ran(self._session, {self._cut: tensor})[0]
+        values = ran(self._session, {self._cut: tensor})
+        return self._taps.count(len(tensor) * self._share, values)[0]
