@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import load_from_string
 
 import toys
@@ -189,3 +191,51 @@ def test_the_plan_turns_it_off_and_a_finding_names_the_cause(tmp_path: Path) -> 
     (named,) = [each for each in on.findings if each.id.startswith("cause.")]
     assert named.id == "cause.head"
     assert "global average pooling" in named.hint
+
+
+def _chain(strides: list[int], sides: list[int], size: int, *, circular: bool) -> bytes:
+    """Convolutions with kernels of ones, padded by half a kernel."""
+    nodes, weights, name = [], [], "image"
+    for step, (stride, side) in enumerate(zip(strides, sides, strict=False)):
+        pads = [side // 2] * 4
+        if circular:
+            weights.append(tensor(f"p{step}", [0, 0, *pads[:2], 0, 0, *pads[:2]], "int64"))
+            nodes.append(node("Pad", [name, f"p{step}"], f"w{step}", mode="wrap"))
+            name, pads = f"w{step}", [0] * 4
+        out = "map" if step == len(strides) - 1 else f"c{step}"
+        weights.append(tensor(f"k{step}", np.ones((4 if out == "map" else 1, 1, side, side))))
+        nodes.append(node("Conv", [name, f"k{step}"], out, strides=[stride] * 2, pads=pads))
+        name = out
+    return _net(nodes, weights, size)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    strides=st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=3),
+    sides=st.lists(st.sampled_from([1, 3, 5]), min_size=3, max_size=3),
+    circular=st.booleans(),
+)
+def test_stride_field_and_padding_are_those_that_the_runtime_shows(
+    strides: list[int], sides: list[int], *, circular: bool
+) -> None:
+    """Generated trunks: rolls show the stride, an impulse the field, mirrors uneven padding."""
+    total = int(np.prod(strides))
+    size = total * max(2, -(-64 // total))
+    file = _chain(strides, sides, size, circular=circular)
+    facts = _facts(file, size)
+    trunk = taps_of(_opened(file)).tensors(["map"])
+    image = np.random.default_rng(5).random((1, 1, size, size), np.float32)
+    once = trunk(image)[0]
+    assert facts.horizontal.stride_px == total
+    assert once.shape[3] == facts.horizontal.map_size
+    if circular:
+        after = trunk(np.roll(image, total, 3))[0]
+        assert np.allclose(np.roll(once, 1, 3), after, rtol=1e-4)
+    else:
+        mirrored = np.allclose(trunk(image[..., ::-1])[0][..., ::-1], once, rtol=1e-4)
+        assert mirrored == ("UNEVEN_PADDING" not in _codes(facts))
+    spot = np.zeros_like(image)
+    spot[..., 0] = 1
+    middle = facts.horizontal.map_size // 2
+    seen = [d for d in range(size) if trunk(np.roll(spot, d, 3))[0][0, 0, 0, middle] > 0]
+    assert seen[-1] - seen[0] + 1 == facts.horizontal.receptive_field_px
