@@ -25,6 +25,7 @@ __all__ = [
     "HeatMap",
     "Measure",
     "MeasureCell",
+    "PieceBar",
     "Prediction",
     "Provenance",
     "ReportView",
@@ -32,6 +33,7 @@ __all__ = [
     "SmallChart",
     "Status",
     "Table",
+    "WhyView",
 ]
 
 Status = Literal["passed", "failed", "inconclusive", "none"]
@@ -296,6 +298,38 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class PieceBar:
+    """What a piece of the graph does to the scores; widths are percent of the largest.
+
+    `period` is empty where no roll by the total stride fits into the input.
+    """
+
+    name: str
+    ops: str
+    kind: str
+    pixel: str
+    pixel_words: str
+    period: str
+    period_words: str
+
+
+@dataclass(frozen=True)
+class WhyView:
+    """Why the scores move. `label` is empty where it cannot be told; `bars` may be, too."""
+
+    title: str
+    status: str
+    label: str
+    sentence: str
+    remedy: str
+    others: str
+    facts: tuple[Fact, ...]
+    bars: tuple[PieceBar, ...]
+    note: str
+    period: bool
+
+
+@dataclass(frozen=True)
 class ReportView:
     """A whole report. Empty tuples and None are parts that this audit has not."""
 
@@ -320,3 +354,4 @@ class ReportView:
     skipped: tuple[Skipped, ...]
     skipped_note: str
     provenance: Provenance
+    why: WhyView | None = None

@@ -19,6 +19,7 @@ from holdfast_reports.parts.others import other_families, other_measures
 from holdfast_reports.parts.provenance import provenance
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.parts.skipped import skipped, skipped_note
+from holdfast_reports.parts.why import why
 from holdfast_reports.shapes import ReportView
 from holdfast_reports.words import count, percent, text
 
@@ -60,6 +61,7 @@ def view(result: AuditResult, verdict: Verdict | None, *, name: str = "") -> Rep
         skipped=skipped(result),
         skipped_note=skipped_note(result),
         provenance=provenance(result),
+        why=why(result),
     )
 
 

@@ -83,9 +83,11 @@ def test_an_empty_spatial_block_is_the_small_preset(tmp_path: Path) -> None:
 
 
 def test_how_much_is_measured_reaches_the_plan(tmp_path: Path) -> None:
-    text = "version: 1\nmodel: {output_kind: multilabel_logits}\naudit: {controls: 7, full: true}\n"
+    audit = "audit: {controls: 7, full: true, causes: false}"
+    text = f"version: 1\nmodel: {{output_kind: multilabel_logits}}\n{audit}\n"
     plan = _read(tmp_path, text).plan
     assert (plan.controls, plan.full, plan.output_kind) == (7, True, "multilabel_logits")
+    assert not plan.causes
     plan = _read(tmp_path, "version: 1\n").plan
     assert plan == AuditPlan()
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from holdfast.audit.explaining import diagnose_causes
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
 from holdfast.audit.part import SETUP
@@ -60,12 +61,25 @@ def merge_parts(
     if ledger.late_controls:
         scene.start()  # the model finds out again whether it can be trusted with batches
         loop.late_controls(joined.place)
+
+    def tell() -> None:
+        on_progress(Progress(stage="writing", done=joined.place, total=joined.place))
+
+    file = joined.writer.close()
     gathered = Gathered(
         ledger=ledger,
         frame=scene.frame,
         reader=scene.reader,
         examples=ledger.worst.records(scene.reader, scene.runner),
-        samples=joined.writer.close(),
+        samples=file,
+        causes=diagnose_causes(
+            scene.runner,
+            scene.reader,
+            ledger.setup,
+            asked=scene.plan.causes,
+            forwards=file.n_rows,
+            on_run=tell,
+        ),
         started_at=joined.started_at,
         duration_s=round(joined.seconds + time.monotonic() - began, 3),
     )

@@ -8,11 +8,12 @@ from holdfast import __version__
 from holdfast.audit.canvases import CanvasReader
 from holdfast.audit.detailing import certificate, curves, groups
 from holdfast.audit.estimating import Estimator
+from holdfast.audit.explaining import concluded
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.measuring import cell_records, measurements
 from holdfast.audit.prepare import Setup
 from holdfast.audit.tally import Tally
-from holdfast.diagnose import Seen, findings
+from holdfast.diagnose import Evidence, Seen, findings
 from holdfast.geometry import Frame
 from holdfast.records.base import digest
 from holdfast.records.families import Families
@@ -61,6 +62,7 @@ class Gathered:
     reader: CanvasReader
     examples: tuple[Example, ...]
     samples: SampleFile
+    causes: Evidence | str
     started_at: str
     duration_s: float
 
@@ -75,6 +77,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
     evidence = stopping.evidence(len(gathered.reader.order)) if stopping else None
     estimator = Estimator(plan.confidence, anytime=stopping is not None)
     measured, cells = measurements(tally, estimator), cell_records(tally, estimator)
+    causes = concluded(gathered.causes, measured, cells)
     seen = Seen(
         model=model,
         normalisation=normalisation,
@@ -87,6 +90,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         degenerate=tuple(str(reason) for reason in gathered.ledger.watch.found()),
         certificate=certificate(tally),
         stopped=evidence is not None and evidence.stopped,
+        causes=causes,
     )
     return AuditResult(
         plan=plan,
@@ -101,6 +105,7 @@ def assemble(plan: AuditPlan, card: ModelCard, origin: Origin, gathered: Gathere
         curves=curves(tally, estimator),
         groups=groups(tally, estimator, probes.class_names),
         sequential=evidence,
+        causes=causes,
     )
 
 

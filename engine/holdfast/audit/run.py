@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+from holdfast.audit.explaining import diagnose_causes
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
 from holdfast.audit.report import Gathered, Origin, assemble
@@ -57,13 +58,26 @@ def audit(
         places = next((stop for stop in blocks if ledger.decided), loop.stop)
     if ledger.late_controls:
         loop.late_controls(places)
-    on_progress(Progress(stage="writing", done=loop.done, total=loop.done))
+
+    def tell() -> None:
+        on_progress(Progress(stage="writing", done=loop.done, total=loop.done))
+
+    tell()
+    file = writer.close()
     gathered = Gathered(
         ledger=ledger,
         frame=scene.frame,
         reader=scene.reader,
         examples=ledger.worst.records(scene.reader, scene.runner),
-        samples=writer.close(),
+        samples=file,
+        causes=diagnose_causes(
+            scene.runner,
+            scene.reader,
+            ledger.setup,
+            asked=scene.plan.causes,
+            forwards=file.n_rows,
+            on_run=tell,
+        ),
         started_at=started_at,
         duration_s=round(time.monotonic() - began, 3),
     )

@@ -72,6 +72,11 @@ class ViewRunner:
         return ViewRunner(self._model, self._frame, self._fill, lanes=lanes, enlarge=times)
 
     @property
+    def model(self) -> ModelUnderTest:
+        """The model itself."""
+        return self._model
+
+    @property
     def card(self) -> ModelCard:
         """What the model is."""
         return self._model.card

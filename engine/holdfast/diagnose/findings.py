@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdfast.records.causes import CauseLabel, Causes
 from holdfast.records.cells import Cell
 from holdfast.records.families import Family
 from holdfast.records.model import Batching, Head, ModelCard
@@ -50,6 +51,7 @@ class Seen:
     certificate: tuple[int, int] | None
     stopped: bool
     mapping: "LabelMapping | None" = None
+    causes: Causes | None = None
 
     def value(self, measurement_id: str) -> float | None:
         """The value of a measurement, None where it was not measured."""
@@ -216,6 +218,8 @@ def _flatten_head(seen: Seen) -> Finding | None:
     consistency = seen.value("translation.consistency")
     if seen.model.head is not Head.flatten or consistency is None:
         return None
+    if seen.causes is not None and seen.causes.label is not None:
+        return None  # what the graph only suggests was tested
     weak = consistency < _STEADY
     return Finding(
         id="flatten_head",
@@ -224,6 +228,21 @@ def _flatten_head(seen: Seen) -> Finding | None:
         "its own" + ("; shifts do change its answers." if weak else "; training covered for it."),
         hint="Global average pooling before the classifier, or training with shifts, removes "
         "this dependence. Read from the graph; not yet confirmed by an intervention.",
+    )
+
+
+def _cause(seen: Seen) -> Finding | None:
+    """The named cause; a warning where shifts do change answers and there is much to explain."""
+    causes = seen.causes
+    if causes is None or causes.label in (None, CauseLabel.none):
+        return None
+    consistency = seen.value("translation.consistency")
+    weak = consistency is not None and consistency < _STEADY and causes.strength == "high"
+    return Finding(
+        id=f"cause.{causes.label.lower()}",
+        severity=FindingSeverity.warning if weak else FindingSeverity.info,
+        sentence=causes.sentence,
+        hint=causes.remedy,
     )
 
 
@@ -295,6 +314,7 @@ _QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
     _near_chance,
     _batches,
     _causes,
+    _cause,
     _flatten_head,
     _skipped,
     _sandbox,

@@ -33,8 +33,10 @@ from holdfast.metrics.readout import tie_tolerance
 from holdfast.metrics.scores import OrbitScores, correct_answers, orbit_scores, settled
 from holdfast.metrics.stride_phase import (
     effective_period,
+    halved_periods,
     stride_phase_by_period,
     stride_phase_index,
+    stride_phase_of,
 )
 from holdfast.metrics.sweep import first_flip_radius, flip_probability, survival, top5_distance
 from holdfast.metrics.ties import TIE_SHARE_LIMIT, tie_share, too_many_ties
@@ -60,6 +62,7 @@ __all__ = [
     "first_flip_radius",
     "flip_probability",
     "guess_kind",
+    "halved_periods",
     "has_scores",
     "label_agreement",
     "label_mapping",
@@ -77,6 +80,7 @@ __all__ = [
     "settled",
     "stride_phase_by_period",
     "stride_phase_index",
+    "stride_phase_of",
     "survival",
     "tie_share",
     "tie_tolerance",

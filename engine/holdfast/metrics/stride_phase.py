@@ -6,7 +6,13 @@ Source: the project's science reference, section 5.3. A construction of this pro
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["effective_period", "stride_phase_by_period", "stride_phase_index"]
+__all__ = [
+    "effective_period",
+    "halved_periods",
+    "stride_phase_by_period",
+    "stride_phase_index",
+    "stride_phase_of",
+]
 
 _FLOOR = 1e-5
 _ALIASED = 0.8
@@ -31,8 +37,19 @@ def stride_phase_index(
         None where it is undefined: no shift off the grid moves the output, or there is no such
         shift (stride 1) or none on it.
     """
+    return stride_phase_of(np.arange(1, len(error) + 1), error, stride, floor=floor)
+
+
+def stride_phase_of(
+    shifts_px: NDArray[np.integer],
+    error: NDArray[np.floating],
+    stride: int,
+    *,
+    floor: float = _FLOOR,
+) -> float | None:
+    """The same for any set of circular shifts, (d,) each."""
     wide = np.asarray(error, np.float64)
-    on_grid = np.arange(1, len(wide) + 1) % stride == 0
+    on_grid = np.asarray(shifts_px) % stride == 0
     if on_grid.all() or not on_grid.any():
         return None
     off, on = float(wide[~on_grid].mean()), float(wide[on_grid].mean())
@@ -46,10 +63,17 @@ def stride_phase_by_period(
 
     An odd factor is not divided: 12 gives 12, 6, 3.
     """
+    return {
+        period: stride_phase_index(error, period, floor=floor) for period in halved_periods(stride)
+    }
+
+
+def halved_periods(stride: int) -> list[int]:
+    """The stride, its half, its quarter, ... down to 2; an odd factor is not divided."""
     periods = [stride] if stride > 1 else []
     while periods and periods[-1] % 2 == 0 and periods[-1] > 2:  # noqa: PLR2004 - halving
         periods.append(periods[-1] // 2)
-    return {period: stride_phase_index(error, period, floor=floor) for period in periods}
+    return periods
 
 
 def effective_period(

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from holdfast.records.base import Record
+from holdfast.records.causes import Causes
 from holdfast.records.cells import Cell, Share
 from holdfast.records.detail import GroupNumbers, Name, ResultCurve, SequentialEvidence
 from holdfast.records.families import Family
@@ -210,3 +211,4 @@ class AuditResult(Record):
     curves: tuple[ResultCurve, ...] = ()
     groups: tuple[GroupNumbers, ...] = ()
     sequential: SequentialEvidence | None = None
+    causes: Causes | None = None

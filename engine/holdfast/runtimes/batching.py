@@ -55,6 +55,11 @@ class Batched:
         """What the model is; `batch`, `batching` and `warnings` may change with the first call."""
         return self._card
 
+    @property
+    def inner(self) -> ModelUnderTest:
+        """The model that takes exactly the batches its card names."""
+        return self._model
+
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w), n >= 1; see `ModelUnderTest`.
 

@@ -16,8 +16,18 @@ from holdfast.runtimes.protocol import ModelUnderTest, Scores
 from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_labels, checked_scores
 from holdfast.runtimes.terms import Terms
 
-__all__ = ["OnnxModel", "as_fed", "card_of", "open_exact", "open_onnx", "session_of"]
+__all__ = [
+    "MAX_GRAPH_BYTES",
+    "OnnxModel",
+    "as_fed",
+    "card_of",
+    "open_exact",
+    "open_onnx",
+    "session_of",
+]
 
+MAX_GRAPH_BYTES = 128 << 20
+"""Models above this are not looked into: cutting their graph takes several times its size."""
 _SILENT = 4
 _UNKNOWN_OP = ("not a registered", "No Op registered", "is not a registered function/op")
 
@@ -40,7 +50,8 @@ def open_onnx(data: bytes, sha256: str, threads: int) -> ModelUnderTest:
 def open_exact(data: bytes, sha256: str, terms: Terms) -> "OnnxModel":
     """The same for a model that takes exactly the batches its card names. Raises as above."""
     card, runnable = _gated(data, sha256, terms)
-    return OnnxModel(card, session_of(runnable, terms.threads))
+    kept = runnable if len(runnable) <= MAX_GRAPH_BYTES else None
+    return OnnxModel(card, session_of(runnable, terms.threads), kept)
 
 
 def _gated(data: bytes, sha256: str, terms: Terms | None) -> tuple[ModelCard, bytes]:
@@ -55,8 +66,12 @@ def _gated(data: bytes, sha256: str, terms: Terms | None) -> tuple[ModelCard, by
 class OnnxModel:
     """A session and its description; see `ModelUnderTest`."""
 
-    def __init__(self, card: ModelCard, session: ort.InferenceSession) -> None:
-        """Join the two; use `open_onnx`."""
+    def __init__(
+        self, card: ModelCard, session: ort.InferenceSession, graph_bytes: bytes | None = None
+    ) -> None:
+        """Join them; use `open_onnx`."""
+        self.graph_bytes = graph_bytes
+        """What the session was made of; None above `MAX_GRAPH_BYTES`."""
         self._card = card
         self._session = session
         self._input = session.get_inputs()[0].name
@@ -69,7 +84,7 @@ class OnnxModel:
 
     def described_as(self, card: ModelCard) -> "OnnxModel":
         """The same session under another description, as of a bundle."""
-        return OnnxModel(card, self._session)
+        return OnnxModel(card, self._session, self.graph_bytes)
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w); a fixed batch must be exact."""

@@ -15,6 +15,7 @@ from holdfast_reports.parts.examples import examples
 from holdfast_reports.parts.measures import value_words
 from holdfast_reports.parts.reading import Reading
 from holdfast_reports.parts.repeat import command, configuration
+from holdfast_reports.parts.why import cause_line
 from holdfast_reports.shapes import ExampleView
 from holdfast_reports.words import count, percent, text, title
 
@@ -50,6 +51,7 @@ def render_markdown(result: AuditResult, verdict: Verdict | None, *, name: str =
         f"{_code(called)}: {_plain(f'{top.sentence} {top.alert or top.weakest}'.rstrip())}",
         _assertions(verdict) if verdict else _measurements(reading),
         _baseline(verdict),
+        _why(result),
         _issues(result),
         _images(result),
         _repeat(result),
@@ -123,6 +125,11 @@ def _loss(loss: FamilyLoss) -> str:
     shown += [f"and {more:,} more"] if more > 0 else []
     change = f"{loss.difference:+.3f} [{loss.low:+.3f}, {loss.high:+.3f}]"
     return f"| {name} | {loss.baseline:.3f}, {loss.candidate:.3f} | {change} | {', '.join(shown)} |"
+
+
+def _why(result: AuditResult) -> str:
+    said = cause_line(result.causes)
+    return f"**Why:** {_plain(said)}" if said else ""
 
 
 def _issues(result: AuditResult) -> str:

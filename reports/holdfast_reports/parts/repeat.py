@@ -35,7 +35,7 @@ def configuration(plan: AuditPlan, evidence: SequentialEvidence | None) -> str:
         f"data: {_flow(data)}",
         "families:",
         *(f"  {name}: {_flow(family)}" for name, family in written["families"].items()),
-        f"audit: {_flow({'controls': plan.controls, 'full': plan.full})}",
+        f"audit: {_flow({name: written[name] for name in ('controls', 'full', 'causes')})}",
     ]
     if evidence is not None and (asked := _limits(evidence)):
         lines += [

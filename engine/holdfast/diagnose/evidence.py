@@ -1,0 +1,283 @@
+"""What a few probes say about the cause: telescoping, stride phase and the maps of constants."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.diagnose.cutting import Cut, Section, cut_up, without
+from holdfast.diagnose.graph_facts import graph_facts
+from holdfast.diagnose.location_map import LocationMap, location_map
+from holdfast.diagnose.places import Map, Tokens, Vector
+from holdfast.diagnose.rules import walk_graph
+from holdfast.diagnose.telescoping import Attribution, as_scores, attribute, rolled
+from holdfast.diagnose.walking import Walked
+from holdfast.metrics import halved_periods, relative_logit_drift, stride_phase_of
+from holdfast.records.causes import GraphFacts
+from holdfast.runtimes.image_graph import Array, UntoldError
+from holdfast.runtimes.onnx_taps import Head, Taps
+
+__all__ = ["Evidence", "Terms", "gather", "look_at_graph"]
+
+_MAX_IMAGES, _MIN_IMAGES = 16, 2
+_MAX_BYTES = 256 << 20
+_DENSE_STRIDE = 8
+_HALF = 0.5
+
+Batch = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the evidence is taken.
+
+    Attributes:
+        forwards: about so many images may go through the model.
+        centred: whether a constant added to all scores of an image means nothing.
+        tolerance: relative change of the scores that rounding may explain.
+    """
+
+    forwards: int
+    centred: bool
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found. `reason` says why there is no dynamic part; `facts` may be there anyway.
+
+    Attributes:
+        period_px: (dy, dx) of a shift by the total stride; None where none fits into the image.
+        floor: drift up to which nothing moved.
+        rolls: mean drift by roll along one axis, from 1 px on.
+        spi: the stride-phase index by period.
+    """
+
+    facts: GraphFacts | None
+    reason: str = ""
+    sections: tuple[Section, ...] = ()
+    period_px: tuple[int, int] | None = None
+    period: Attribution | None = None
+    pixel: Attribution | None = None
+    pixel_drift: float | None = None
+    period_drift: float | None = None
+    floor: float = 0.0
+    rolls: Mapping[int, float] | None = None
+    spi: Mapping[int, float | None] | None = None
+    maps: tuple[LocationMap, ...] = ()
+    n_images: int = 0
+    n_forwards: int = 0
+
+
+def look_at_graph(taps: Taps, batch: Batch) -> Walked:
+    """Walk the graph; one forward finds out what depends on sizes."""
+    known = taps.settle(batch)
+    height, width = batch.shape[2:]
+    return walk_graph(taps.graph, known, taps.card.layout, (height, width))
+
+
+def gather(taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: Terms) -> Evidence:
+    """Take the evidence on a few images.
+
+    Args:
+        taps: the graph.
+        images: gives the first n normalised images, (n, c, h, w), at least two.
+        constants: constant images, normalised, (m, c, h, w).
+        terms: bounds and the scale of the scores.
+
+    Raises:
+        UntoldError: the graph cannot be cut, or not within the memory of an audit.
+    """
+    size = taps.card.batch or 1
+    first = _filled(images(1), size)
+    walked = look_at_graph(taps, first)
+    try:
+        cuts, sections, bytes_per_image = _cut(taps, walked, first)
+    except UntoldError as error:
+        return Evidence(graph_facts(walked), str(error))
+    stride = _total_stride(walked)
+    shifts = _axis_rolls(walked, stride)
+    base = images(_image_count(len(sections), len(shifts), bytes_per_image, terms))
+    height, width = base.shape[2:]
+    n, base = len(base), rolled(base, (height // 3, width // 3))  # both views have the roll's seam
+    batches = _batches(base, taps.card.batch or n)
+    if len(batches[0]) != size:
+        taps.settle(batches[0])
+    run = _Run(taps, cuts, batches, n, terms)
+    try:
+        return run.evidence(walked, sections, constants, shifts, stride)
+    except UntoldError as error:
+        return Evidence(graph_facts(walked), str(error))
+
+
+def _cut(taps: Taps, walked: Walked, batch: Batch) -> tuple[list[Cut], list[Section], int]:
+    """The cuts that can be moved, the pieces between them, and the bytes that an image takes."""
+    cuts, sections = cut_up(walked)
+    first = taps.tensors([each.tensor for each in cuts[1:]])(batch)
+    whole_numbers = [
+        each.tensor
+        for each, tensor in zip(cuts[1:-1], first, strict=False)
+        if tensor.dtype.kind != "f" and not isinstance(each.place, Vector)
+    ]
+    cuts, sections = without(cuts, sections, whole_numbers)
+    if len(sections) < 2:  # noqa: PLR2004 - there is something to tell apart
+        raise UntoldError("its graph cannot be cut into pieces")
+    bytes_per_image = sum(tensor.nbytes for tensor in first) // len(batch)
+    if bytes_per_image > _MAX_BYTES // _MIN_IMAGES:
+        raise UntoldError("its feature maps are too large to keep")
+    return cuts, sections, bytes_per_image
+
+
+def _filled(batch: Batch, size: int) -> Batch:
+    """A batch of exactly `size` images, the last one repeated."""
+    missing = size - len(batch)
+    return batch if missing <= 0 else np.concatenate([batch, np.repeat(batch[-1:], missing, 0)])
+
+
+def _batches(base: Batch, size: int) -> list[Batch]:
+    parts = [base[start : start + size] for start in range(0, len(base), size)]
+    return [_filled(part, size) for part in parts]
+
+
+def _total_stride(walked: Walked) -> tuple[int, int]:
+    """The largest jump of any map, along (y, x)."""
+    maps = [place for place in walked.places.values() if isinstance(place, Map | Tokens)]
+    return (
+        max((round(place.y.jump) for place in maps), default=1),
+        max((round(place.x.jump) for place in maps), default=1),
+    )
+
+
+def _axis_rolls(walked: Walked, stride: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rolls along one axis on and off the grid of its stride; none without a stride."""
+    along_x = stride[1] > 1
+    step, size = (stride[1], walked.input_size[1]) if along_x else (stride[0], walked.input_size[0])
+    if step == 1:
+        return []
+    if step <= _DENSE_STRIDE:
+        found = list(range(1, 2 * step + 1))
+    else:
+        found = [1, step // 4, step // 2, 3 * step // 4, step - 1, step, step + 1, 2 * step]
+    fitting = sorted({roll for roll in found if 0 < roll < size})
+    return [(0, roll) if along_x else (roll, 0) for roll in fitting]
+
+
+def _image_count(pieces: int, rolls: int, bytes_per_image: int, terms: Terms) -> int:
+    """So many images as the forwards and the memory allow, at least two."""
+    per_image = 1 + 2 * (1 + _HALF * pieces) + rolls
+    fitting = min(int(terms.forwards / per_image), _MAX_BYTES // max(1, bytes_per_image))
+    return max(_MIN_IMAGES, min(_MAX_IMAGES, fitting))
+
+
+@dataclass
+class _Run:
+    """Runs with one cut graph on some batches; only the first n images count."""
+
+    taps: Taps
+    cuts: Sequence[Cut]
+    batches: Sequence[Batch]
+    n: int
+    terms: Terms
+
+    def evidence(
+        self,
+        walked: Walked,
+        sections: Sequence[Section],
+        constants: Batch,
+        rolls: Sequence[tuple[int, int]],
+        stride: tuple[int, int],
+    ) -> Evidence:
+        """All of it."""
+        tap = self.taps.tensors([cut.tensor for cut in self.cuts[1:]])
+        tensors = [tap(batch) for batch in self.batches]
+        whole = self.taps.tensors([self.cuts[-1].tensor])
+        period_px = _period(stride, walked.input_size)
+        pixel = self._attributed(tensors, whole, (1, 1))
+        period = pixel if period_px == (1, 1) else None
+        if period is None and period_px is not None:
+            period = self._attributed(tensors, whole, period_px)
+        still = pixel.scores[:, :1]
+        drifts = {max(roll): self._rolled_drift(whole, still, roll) for roll in rolls}
+        floor = self._floor(still)
+        return Evidence(
+            facts=graph_facts(walked),
+            sections=tuple(sections),
+            period_px=period_px,
+            period=period,
+            pixel=pixel,
+            pixel_drift=self._drift(pixel.scores),
+            period_drift=None if period is None else self._drift(period.scores),
+            floor=floor,
+            rolls=drifts,
+            spi=_phases(drifts, max(stride) if stride[1] == 1 else stride[1], floor),
+            maps=self._maps(tap, constants),
+            n_images=self.n,
+            n_forwards=round(self.taps.forwards),
+        )
+
+    def _attributed(
+        self, tensors: Sequence[Sequence[Array]], whole: Head, shift_px: tuple[int, int]
+    ) -> Attribution:
+        found = attribute(
+            self.taps,
+            self.cuts,
+            tensors,
+            self.batches,
+            shift_px,
+            whole=whole,
+            centred=self.terms.centred,
+        )
+        return Attribution(found.errors, found.shares, found.scores[: self.n])
+
+    def _rolled_drift(
+        self, whole: Head, still: NDArray[np.float64], roll: tuple[int, int]
+    ) -> float | None:
+        parts = [as_scores(whole(rolled(batch, roll))[0]) for batch in self.batches]
+        after = np.concatenate(parts)[: self.n, None]
+        return self._drift(np.concatenate([still, after], axis=1))
+
+    def _drift(self, scores: NDArray[np.float64]) -> float | None:
+        """Mean relative drift of the moved scores, None where it is not defined."""
+        centred = self.terms.centred and scores.shape[-1] > 1
+        found = relative_logit_drift(scores, centred=centred)
+        return float(found.values[found.defined].mean()) if found.defined.any() else None
+
+    def _floor(self, still: NDArray[np.float64]) -> float:
+        """Rounding is relative to the scores themselves, drift to their differences."""
+        if not self.terms.centred or still.shape[-1] == 1:
+            return self.terms.tolerance
+        apart = still - still.mean(axis=-1, keepdims=True)
+        sizes = np.linalg.norm(still, axis=-1), np.linalg.norm(apart, axis=-1)
+        ratio = float(np.median(sizes[0] / np.maximum(sizes[1], 1e-30)))
+        return self.terms.tolerance * max(1.0, ratio)
+
+    def _maps(self, tap: Head, constants: Batch) -> tuple[LocationMap, ...]:
+        size = len(self.batches[0])
+        found = []
+        for batch in _batches(constants, size):
+            found += [[tensor[at : at + 1] for tensor in tap(batch)] for at in range(size)]
+        few = found[: len(constants)]
+        return tuple(
+            location_map([tensors[number] for tensors in few], cut.place)
+            for number, cut in enumerate(self.cuts[1:])
+        )
+
+
+def _period(stride: tuple[int, int], size: tuple[int, int]) -> tuple[int, int] | None:
+    """A roll by the total stride along every axis that has room for it."""
+    found = tuple(step if step < side else 0 for step, side in zip(stride, size, strict=True))
+    return (found[0], found[1]) if any(found) else None
+
+
+def _phases(
+    drifts: Mapping[int, float | None], stride: int, floor: float
+) -> dict[int, float | None]:
+    known = {roll: drift for roll, drift in drifts.items() if drift is not None}
+    shifts, errors = np.array(list(known), np.int64), np.array(list(known.values()))
+    if not known:
+        return {}
+    return {
+        period: stride_phase_of(shifts, errors, period, floor=floor)
+        for period in halved_periods(stride)
+    }

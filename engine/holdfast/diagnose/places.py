@@ -1,0 +1,131 @@
+"""What a tensor is to a shift: a map, tokens, a flattened map, a vector, or nothing known."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from holdfast.diagnose.fields import Axis
+from holdfast.runtimes.image_graph import Array
+
+__all__ = ["Flat", "Map", "Pending", "Place", "Tokens", "Unknown", "Vector", "moved"]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Padding that an operator of its own has laid down: ((begin, end) of y, of x), and how."""
+
+    y: tuple[int, int]
+    x: tuple[int, int]
+    mode: str
+    op: str
+
+
+@dataclass(frozen=True)
+class Map:
+    """A feature map; `places` are the tensor's axes of y and x among `rank`."""
+
+    rank: int
+    places: tuple[int, int]
+    y: Axis
+    x: Axis
+    pending: Pending | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width, without pending padding."""
+        return self.y.size, self.x.size
+
+    def axes(self, y: Axis, x: Axis) -> "Map":
+        """The same tensor layout with other axes, and no padding pending."""
+        return replace(self, y=y, x=x, pending=None)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The positions of a map in a row along one axis, behind `extra` tokens that have no place."""
+
+    rank: int
+    place: int
+    y: Axis
+    x: Axis
+    extra: int = 0
+
+    @property
+    def count(self) -> int:
+        """Tokens, with the extra ones."""
+        return self.y.size * self.x.size + self.extra
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A map in one row per image; `channels_last`: the channels of a position lie together."""
+
+    of: Map
+    channels_last: bool
+
+
+@dataclass(frozen=True)
+class Vector:
+    """No position is left."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """It is not known what a shift does to this tensor."""
+
+
+Place = Map | Tokens | Flat | Vector | Unknown
+
+
+def moved(tensor: Array, place: Place, shift_px: tuple[int, int]) -> Array:
+    """What a shift (dy, dx) of the input should do to a tensor: roll it by the shift over the jump.
+
+    A fraction of a position is an ideal roll by Fourier phases.
+
+    Raises:
+        ValueError: it is not known, or half a step of whole numbers is asked for.
+    """
+    if isinstance(place, Vector):
+        return tensor
+    if isinstance(place, Map) and place.pending is None:
+        return _rolled(tensor, place.places, _steps(place.y, place.x, shift_px))
+    if isinstance(place, Tokens):
+        return _tokens_rolled(tensor, place, shift_px)
+    if isinstance(place, Flat):
+        return _flat_rolled(tensor, place, shift_px)
+    raise ValueError("nobody knows where the positions of this tensor lie")
+
+
+def _steps(y: Axis, x: Axis, shift_px: tuple[int, int]) -> tuple[float, float]:
+    return shift_px[0] / y.jump, shift_px[1] / x.jump
+
+
+def _rolled(tensor: Array, places: tuple[int, int], steps: tuple[float, float]) -> Array:
+    if all(float(step).is_integer() for step in steps):
+        return np.roll(tensor, tuple(int(step) for step in steps), places)
+    if tensor.dtype.kind != "f":
+        raise ValueError("whole numbers do not move by half a step")
+    spectrum = np.fft.fftn(tensor.astype(np.float64), axes=places)
+    for place, step in zip(places, steps, strict=True):
+        shape = [1] * tensor.ndim
+        shape[place] = -1
+        phase = np.exp(-2j * np.pi * np.fft.fftfreq(tensor.shape[place]) * step)
+        spectrum *= phase.reshape(shape)
+    return np.fft.ifftn(spectrum, axes=places).real.astype(tensor.dtype)
+
+
+def _tokens_rolled(tensor: Array, place: Tokens, shift_px: tuple[int, int]) -> Array:
+    row = np.moveaxis(tensor, place.place, 0)
+    grid = row[place.extra :].reshape(place.y.size, place.x.size, *row.shape[1:])
+    turned = _rolled(grid, (0, 1), _steps(place.y, place.x, shift_px))
+    whole = np.concatenate([row[: place.extra], turned.reshape(-1, *row.shape[1:])])
+    return np.moveaxis(whole, 0, place.place)
+
+
+def _flat_rolled(tensor: Array, place: Flat, shift_px: tuple[int, int]) -> Array:
+    height, width = place.of.size
+    shape = (height, width, -1) if place.channels_last else (-1, height, width)
+    axes = (1, 2) if place.channels_last else (2, 3)
+    grid = tensor.reshape(len(tensor), *shape)
+    turned = _rolled(grid, axes, _steps(place.of.y, place.of.x, shift_px))
+    return turned.reshape(tensor.shape)

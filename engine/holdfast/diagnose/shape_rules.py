@@ -1,0 +1,174 @@
+"""Rules for operators that only rearrange: transposing, reshaping, flattening, splitting."""
+
+from dataclasses import replace
+
+from holdfast.diagnose.places import Flat, Map, Place, Tokens, Vector
+from holdfast.diagnose.point_rules import joined, varies
+from holdfast.diagnose.walking import Seat, Walk, lost, note, on_vectors
+from holdfast.records.causes import PieceKind, StaticCode
+from holdfast.runtimes.image_graph import Op
+
+__all__ = ["SHAPE_RULES"]
+
+_FLAT_RANK, _ROW_RANK, _IMAGE_RANK = 2, 3, 4
+
+
+def _transpose(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    place, perm = walk.places[op.inputs[0]], op.ints("perm")
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    if not perm or perm[0] != 0:
+        return lost(op)
+    seat = Seat(op, PieceKind.exact)
+    if isinstance(place, Map) and len(perm) == place.rank:
+        y, x = (perm.index(axis) for axis in place.places)
+        return seat, replace(place, places=(y, x))
+    if isinstance(place, Tokens) and len(perm) == place.rank:
+        return seat, replace(place, place=perm.index(place.place))
+    return lost(op)
+
+
+def _reshape(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    place = walk.places[op.inputs[0]]
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    shape = walk.argument(op, 1, "shape")
+    if not shape or (isinstance(place, Map) and place.pending is not None):
+        return lost(op)
+    found = (
+        _map_reshaped(place, shape)
+        if isinstance(place, Map)
+        else _row_reshaped(place, shape)
+        if isinstance(place, Flat | Tokens)
+        else None
+    )
+    return lost(op) if found is None else (Seat(op, PieceKind.exact), found)
+
+
+def _map_reshaped(place: Map, shape: tuple[int, ...]) -> Place | None:
+    positions = place.y.size * place.x.size
+    last = place.places == (place.rank - 2, place.rank - 1)
+    middle = place.rank == _IMAGE_RANK and place.places == (1, 2)
+    if len(shape) == _FLAT_RANK and (last or middle):
+        whole = shape[1] == -1 or (shape[1] > 0 and shape[1] % positions == 0)
+        return Flat(place, channels_last=middle) if whole and place.rank == _IMAGE_RANK else None
+    if last and shape[-2:] == place.size:
+        return replace(place, rank=len(shape), places=(len(shape) - 2, len(shape) - 1))
+    if len(shape) == _ROW_RANK and last and place.rank == _IMAGE_RANK:
+        copied = shape[2] == -1 and shape[1] == 0
+        return Tokens(3, 2, place.y, place.x) if shape[2] == positions or copied else None
+    if len(shape) == _ROW_RANK and middle and shape[1] == positions:
+        return Tokens(3, 1, place.y, place.x)
+    return None
+
+
+def _row_reshaped(place: Flat | Tokens, shape: tuple[int, ...]) -> Place | None:
+    if isinstance(place, Flat):
+        if len(shape) == _FLAT_RANK:
+            return place
+        fits = len(shape) == _IMAGE_RANK and shape[2:] == place.of.size
+        return place.of if fits and not place.channels_last else None
+    size = (place.y.size, place.x.size)
+    if place.extra == 0 and place.place == place.rank - 1 and shape[-2:] == size:
+        return Map(len(shape), (len(shape) - 2, len(shape) - 1), place.y, place.x)
+    if place.place == 1 and len(shape) > _FLAT_RANK and shape[1] == place.count:
+        return replace(place, rank=len(shape))
+    return None
+
+
+def _flatten(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    place = walk.places[op.inputs[0]]
+    if isinstance(place, Vector | Flat):
+        return Seat(op, PieceKind.exact), place
+    ordinary = isinstance(place, Map) and place.rank == _IMAGE_RANK and place.pending is None
+    if not isinstance(place, Map) or not ordinary or op.number("axis", 1) != 1:
+        return lost(op)
+    if place.size == (1, 1):
+        return Seat(op, PieceKind.exact), Vector()
+    last = place.places == (2, 3)
+    if not last and place.places != (1, 2):
+        return lost(op)
+    return Seat(op, PieceKind.exact), Flat(place, channels_last=not last)
+
+
+def _squeeze(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    """Squeeze and Unsqueeze: the axes of the positions move along."""
+    place, axes = walk.places[op.inputs[0]], walk.argument(op, 1, "axes")
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    if not isinstance(place, Map) or not axes:
+        return lost(op)
+    grows = op.kind == "Unsqueeze"
+    rank = place.rank + (len(axes) if grows else -len(axes))
+    gone = {axis % (rank if grows else place.rank) for axis in axes}
+    if 0 in gone or (not grows and gone & set(place.places)):
+        return lost(op)
+    kept = [axis for axis in range(max(rank, place.rank)) if axis not in gone]
+    y, x = ((kept[axis] if grows else kept.index(axis)) for axis in place.places)
+    return Seat(op, PieceKind.exact), replace(place, rank=rank, places=(y, x))
+
+
+def _split(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    place = walk.places[op.inputs[0]]
+    axis = op.number("axis", 0)
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    if isinstance(place, Map) and place.pending is None:
+        inner = axis % place.rank not in (0, *place.places)
+        return (Seat(op, PieceKind.exact), place) if inner else lost(op)
+    if isinstance(place, Tokens) and axis % place.rank not in (0, place.place):
+        return Seat(op, PieceKind.exact), place
+    return lost(op)
+
+
+def _concat(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    given, axis = walk.given(op), op.number("axis", 1)
+    if done := on_vectors(op, given):
+        return done
+    if isinstance(given[0], Tokens) and axis % given[0].rank == given[0].place:
+        return _tokens_prefixed(walk, op, given[0])
+    maps = [place for place in given if isinstance(place, Map)]
+    if len(maps) < len(given) or axis % maps[0].rank in (0, *maps[0].places):
+        return lost(op)
+    constants = walk.constants(op)
+    place, notes = joined(op, maps)
+    if place is None or any(value is None for value in constants):
+        return lost(op)
+    if any(value is not None and varies(value, place) for value in constants):
+        detail = "a constant that differs between positions is joined to the map"
+        return Seat(op, PieceKind.position, notes=note(StaticCode.coordinates, detail)), place
+    return Seat(op, PieceKind.exact, notes=notes), place
+
+
+def _tokens_prefixed(walk: Walk, op: Op, place: Tokens) -> tuple[Seat, Place]:
+    """A class token in front of the others."""
+    first = walk.value(op.inputs[0])
+    if len(op.inputs) != 2 or first is None or first.ndim != place.rank:  # noqa: PLR2004 - a pair
+        return lost(op)
+    extra = place.extra + first.shape[place.place]
+    return Seat(op, PieceKind.exact), replace(place, extra=extra)
+
+
+def _gather(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    place, axis = walk.places.get(op.inputs[0]), op.number("axis", 0)
+    at = walk.value(op.inputs[1])
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    if isinstance(place, Map) and at is not None and at.ndim == 1:
+        inner = axis % place.rank not in (0, *place.places)
+        return (Seat(op, PieceKind.exact), place) if inner else lost(op)
+    if isinstance(place, Tokens) and axis % place.rank == place.place and at is not None:
+        only_extra = at.size == 1 and 0 <= int(at.ravel()[0]) < place.extra
+        return (Seat(op, PieceKind.exact), Vector()) if only_extra else lost(op)
+    return lost(op)
+
+
+SHAPE_RULES = {
+    "Transpose": _transpose,
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    **dict.fromkeys(("Squeeze", "Unsqueeze"), _squeeze),
+    "Split": _split,
+    **dict.fromkeys(("Concat", "QLinearConcat"), _concat),
+    "Gather": _gather,
+}
