@@ -63,7 +63,7 @@ def audit_is_needed() -> ColumnElement[bool]:
         later,
     )
     is_last_passed = and_(
-        AuditRow.decision == "passed",
+        func.coalesce(AuditRow.decision, "") == "passed",  # NULL would make all of this NULL
         AuditRow.state == "done",
         AuditRow.branch.is_not(None),
         ~passed_since,
