@@ -1,6 +1,5 @@
 """How each kind of shard is done. Children are functions here; everything else is real."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,8 +16,6 @@ from holdfast_worker.settings import WorkerSettings
 from holdfast_worker.supervisor import ring_for, work_once
 from holdfast_worker.work import Tools
 from workers import Files, Place
-
-Follow = Callable[..., Prefix]
 
 
 def _part(asked: Asked, span: tuple[int, int], **_: Any) -> PartOutput:
