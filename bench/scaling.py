@@ -10,7 +10,6 @@ import contextlib
 import os
 import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -80,12 +79,9 @@ def _timed(data: Path, files: Files, cores: list[int], shard_images: int) -> flo
     place = Place(data, db, FileStore(data))
     env = {"HOLDFAST_RECONCILE_S": "0.5", "HOLDFAST_DATABASE_URL": url}
     with contextlib.ExitStack() as opened:
-        around = {**os.environ, **env, "HOLDFAST_DATA": str(data)}
-        scheduler = [sys.executable, "-m", "holdfast_worker.scheduler"]
-        log = opened.enter_context((data / "scheduler.log").open("wb"))
-        process = subprocess.Popen(scheduler, env=around, stdout=log, stderr=log)  # noqa: S603 - ours
-        opened.callback(process.wait)
-        opened.callback(process.terminate)
+        settings = [f"{name}={value}" for name, value in {**env, "HOLDFAST_DATA": data}.items()]
+        scheduler = ["env", *settings, sys.executable, "-m", "holdfast_worker.scheduler"]
+        opened.enter_context(running(scheduler, log=data / "scheduler.log"))
         for core in cores:
             bound = ["taskset", "--cpu-list", str(core)]
             opened.enter_context(working(data, f"core{core}", env, within=bound))

@@ -127,7 +127,7 @@ class Storm:
         tag = f"errand-{number}"
         with contextlib.suppress(httpx.HTTPError, SQLAlchemyError):
             if not self._is_there(tag):
-                body = {**errand.body, "commit": tag}
+                body = {**errand.body, "commit": tag, "fresh": True}
                 answer = httpx.post(f"{self.url}/v1/audits", json=body, timeout=20)
                 if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                     raise ValueError(answer.text)

@@ -94,7 +94,8 @@ def get_comparison(
     """What changed from one audit to another, paired image by image."""
     form = query.format
     old, new = done_audit(parts, query.a), done_audit(parts, query.b)
-    found = compared(parts, old.id, new.id, query.margin)
+    # Rounded, so that nobody can ask for any number of comparisons of two audits.
+    found = compared(parts, old.id, new.id, round(query.margin, 3))
     if isinstance(found, Pending):
         if form == "html":
             return page(request, "pending", 202, audit_id=new.id, retry_s=_RETRY_S)

@@ -22,6 +22,8 @@ _METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete")
 _UNSAFE: Final = ("post", "put", "patch", "delete")
 SCOPE: Final = "x-holdfast-scope"
 """Where the document says what an operation needs; see `scopes`."""
+_UNDECLARED: Final = "undeclared"
+"""An endpoint that `scopes` does not name; it answers 403, and a test fails."""
 EVERYWHERE: Final = ("host_not_allowed", "internal", "database_unavailable")
 """What every endpoint under /v1 may answer."""
 _WITH_TOKEN: Final = ("unauthorized", "missing_scope", "rate_limited")
@@ -117,7 +119,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
     if operation["tags"] != ["Service"]:
         codes.update(EVERYWHERE)
         codes.update(("cross_site",) if method in _UNSAFE else ())
-    scope = operation[SCOPE] = SCOPES[operation["operationId"]]
+    scope = operation[SCOPE] = SCOPES.get(operation["operationId"], _UNDECLARED)
     if scope != OPEN:
         codes.update(_WITH_TOKEN)
         operation["security"] = [{"token": []}, {}]

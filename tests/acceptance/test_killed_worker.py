@@ -59,6 +59,7 @@ def _long_audit(service: Service, digits: Path) -> str:
         model_id=model["id"],
         probe_set_id=probes["id"],
         plan=plan,
+        fresh=True,
     )
     return str(audit["id"])
 

@@ -79,7 +79,7 @@ def test_a_comparison_is_read_as_page_and_as_markdown(world: World) -> None:
 
 def test_another_margin_is_another_comparison(world: World) -> None:
     old, new = world.done(), world.done()
-    for margin in ("0.01", "0.05"):
+    for margin in ("0.01", "0.05", "0.0500001"):
         world.client.get("/v1/compare", params={"a": old, "b": new, "margin": margin})
     with world.parts.db.reading() as session:
         kinds = session.scalars(select(ShardRow.kind).where(ShardRow.audit_id == new)).all()

@@ -2,8 +2,6 @@
 
 import contextlib
 import functools
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from holdfast.records.result import AuditResult
 from holdfast_db import jobs
 from holdfast_db.session import Database
 from holdfast_db.store import FileStore
+from programs import running
 from workers import Files, Place, Worker, timeless, wait_for, working
 
 _SIZE = 16
@@ -58,14 +57,10 @@ def _site(data: Path, database_url: str, broker_url: str = "") -> Iterator[Site]
     db = Database(database_url)
     db.migrate()
     place = Place(data, db, FileStore(data))
-    around = {**os.environ, **env, "HOLDFAST_DATA": str(data)}
-    command = [sys.executable, "-m", "holdfast_worker.scheduler"]
-    with (data / "scheduler.log").open("wb") as log, contextlib.ExitStack() as opened:
-        process = subprocess.Popen(command, env=around, stdout=log, stderr=log)
+    settings = [f"{name}={value}" for name, value in {**env, "HOLDFAST_DATA": data}.items()]
+    scheduler = ["env", *settings, sys.executable, "-m", "holdfast_worker.scheduler"]
+    with running(scheduler, log=data / "scheduler.log"), contextlib.ExitStack() as opened:
         yield Site(place, env, opened)
-        opened.close()
-        process.terminate()
-        assert process.wait(20) == 0
     db.close()
 
 

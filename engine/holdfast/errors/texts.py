@@ -1,41 +1,12 @@
 """The texts: what a user reads for each error code, in one table."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from holdfast.errors.access import ACCESS_ERRORS
+from holdfast.errors.kinds import ErrorText, Kind
+from holdfast.errors.kinds import broken as _broken
+from holdfast.errors.kinds import refused as _refused
+from holdfast.errors.kinds import usage as _usage
 
 __all__ = ["ERRORS", "ErrorText", "Kind"]
-
-
-class Kind(StrEnum):
-    """Who has to act: the caller, the owner of the model or data, or the operator."""
-
-    usage = "usage"
-    """The request or configuration is wrong; nothing was tried."""
-    refused = "refused"
-    """The model or the data cannot be audited."""
-    broken = "broken"
-    """The audit, the service or the connection broke; trying again may help."""
-
-
-@dataclass(frozen=True)
-class ErrorText:
-    """What a user reads for one code."""
-
-    kind: Kind
-    sentence: str
-    hint: str
-
-
-def _usage(sentence: str, hint: str) -> ErrorText:
-    return ErrorText(Kind.usage, sentence, hint)
-
-
-def _refused(sentence: str, hint: str) -> ErrorText:
-    return ErrorText(Kind.refused, sentence, hint)
-
-
-def _broken(sentence: str, hint: str) -> ErrorText:
-    return ErrorText(Kind.broken, sentence, hint)
 
 
 _EXPORT_ONNX = "Export with torch.onnx.export(model, x, 'm.onnx', external_data=False)."
@@ -105,16 +76,6 @@ ERRORS: dict[str, ErrorText] = {
         "A valid token is needed.", "Send it as: Authorization: Bearer <token>."
     ),
     "forbidden": _usage("This is not allowed here.", "Ask the operator of this service."),
-    "missing_scope": _usage(
-        "This needs a token of scope {needed}; yours has {has}.",
-        "Ask an admin of the service for a token of that scope.",
-    ),
-    "bound_token": _usage(
-        "A token of one project cannot do this.", "Use an admin token without a project."
-    ),
-    "rate_limited": _broken(
-        "This token has sent too many requests ({limit}).", "Try again in {s} seconds."
-    ),
     "host_not_allowed": _usage(
         "Without a token this service answers only under the names {names}.",
         "Open it as 127.0.0.1, set HOLDFAST_TOKEN, or add the name to HOLDFAST_ALLOWED_HOSTS.",
@@ -124,46 +85,10 @@ ERRORS: dict[str, ErrorText] = {
         "Send it from a page of this service, or from a program without an Origin header.",
     ),
     "not_found": _usage("There is no {what} with this id.", "Check the id."),
-    "project_taken": _usage("There is a project {slug} already.", "Choose another slug."),
-    "open_audits": _usage(
-        "An audit that is not finished needs the {what}.", "Cancel it or wait for it, then repeat."
-    ),
-    "in_use": _usage(
-        "{n} finished audits used this {what}.",
-        "Delete them first, or delete them along with ?audits=true.",
-    ),
-    "name_taken": _usage(
-        "This file has this name already, as {architecture}.", "Choose another name."
-    ),
     "unknown_address": _usage("This service has no such address.", "See /docs."),
     "method_not_allowed": _usage("This address does not take that method.", "See /docs."),
     "upload_not_ready": _usage(
         "Upload {id} is not finished.", "Send its bytes with PUT, then try again."
-    ),
-    "upload_gone": _usage("Upload {id} has expired or was refused.", "Create a new upload."),
-    "upload_busy": _usage(
-        "Another request is sending to upload {id}.", "Ask for its offset and go on from there."
-    ),
-    "wrong_offset": _usage(
-        "Upload {id} has {n} bytes, not {m}.", "Ask for its offset and go on from there."
-    ),
-    "tus_version": _usage(
-        "This is no request of the tus protocol 1.0.0.", "Send the header Tus-Resumable: 1.0.0."
-    ),
-    "unknown_checksum": _usage(
-        "The checksum is of no kind known here.", "Send sha256 or sha1, and the digest in base64."
-    ),
-    "chunk_mismatch": _usage(
-        "The bytes received do not have the given checksum.", "Send the same bytes again."
-    ),
-    "length_required": _usage(
-        "The request does not say how many bytes it sends.", "Set the Content-Length header."
-    ),
-    "idempotency_key_reused": _usage(
-        "This Idempotency-Key came with another request before.", "Choose a new key."
-    ),
-    "idempotency_in_flight": _usage(
-        "The first request with this Idempotency-Key is being answered.", "Try again shortly."
     ),
     "upload_finished": _usage("Upload {id} already has its bytes.", "Create a new upload."),
     "not_done": _usage(
@@ -201,10 +126,6 @@ ERRORS: dict[str, ErrorText] = {
         "The body must be sent as {expected}.", "Set the Content-Type header."
     ),
     "checksum_mismatch": _usage("The bytes received do not have the announced SHA-256.", _AGAIN),
-    "project_queue_full": _broken(
-        "{n} audits of project {project} are waiting, as many as it may have.",
-        "Try again in {s} seconds, or let an admin raise max_queued.",
-    ),
     "queue_full": _broken("{n} audits are waiting.", "Try again in {s} seconds."),
     "database_unavailable": _broken(
         "The database of the service does not answer.", "Try again in a minute."
@@ -219,6 +140,7 @@ ERRORS: dict[str, ErrorText] = {
         "A stored file has other bytes than when it was stored.",
         "Tell the operator: the store has to be restored from its backup.",
     ),
+    **ACCESS_ERRORS,
     # --- model ---
     "empty_file": _refused("{what} is empty.", _AGAIN),
     "unsupported_format": _refused(
