@@ -96,7 +96,7 @@ class World:
 
     def audit(self, **more: object) -> str:
         """The id of a queued audit."""
-        place = {"project": more["project"]} if "project" in more else {}
+        place: dict[str, Any] = {"project": more["project"]} if "project" in more else {}
         body = {"model_id": self.model(**place), "probe_set_id": self.probe_set(**place), **more}
         answer = self.client.post("/v1/audits", json=body)
         assert answer.status_code == 201, answer.text
