@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from commands import environment, holdfast, program
 from services import Service, embedded, wait_for
@@ -173,14 +174,14 @@ def base_python(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     return folder / "venv" / "bin" / "python"
 
 
-def _needed(name: str, extra: str) -> set[str]:
+def _needed(name: str, extra: str) -> set[NormalizedName]:
     """The distributions that one needs here, and what these need, without `name` itself."""
     wanted = [
         requirement
         for requirement in map(Requirement, importlib.metadata.requires(name) or ())
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
     ]
-    found = {requirement.name for requirement in wanted}
+    found = {canonicalize_name(requirement.name) for requirement in wanted}
     return found.union(*(_needed(each, "") for each in found))
 
 
