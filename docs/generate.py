@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pydantic_settings import BaseSettings
+
     from holdfast.errors import ErrorText
 
 DOCS: Final = Path(__file__).resolve().parent
@@ -244,7 +246,7 @@ def _settings() -> dict[str, tuple[str, str, str]]:
     return found
 
 
-def _below(base: type) -> list[type]:
+def _below(base: "type[BaseSettings]") -> "list[type[BaseSettings]]":
     return [each for child in base.__subclasses__() for each in (child, *_below(child))]
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -177,8 +178,8 @@ def test_doctor_says_a_line_for_each_part(
     service: tuple[str, Path], variables: dict[str, str]
 ) -> None:
     url, folder = service
-    data = folder / "worker"
-    done = holdfast("doctor", "--server", url, "--data", data, cwd=folder, **variables)
+    data, settings = folder / "worker", dict[str, Any](variables)
+    done = holdfast("doctor", "--server", url, "--data", data, cwd=folder, **settings)
     said = {line.split()[1]: line for line in done.stdout.splitlines()}
     assert done.returncode == 0, done.stdout
     wanted = "audit report server s3 sandbox storage database broker worker server token".split()

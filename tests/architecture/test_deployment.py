@@ -89,7 +89,7 @@ def test_a_command_with_a_wrong_option_is_found() -> None:
 
 def test_who_is_asked_for_health_can_answer(compose: dict[str, Any]) -> None:
     """The last word of each check is one that the program takes."""
-    paths = {route.path for router in API_ROUTERS for route in router.routes}
+    paths = {getattr(route, "path", "") for router in API_ROUTERS for route in router.routes}
     for name in ("scheduler", "worker-cpu", "worker-gpu"):
         _, _, _, module, who = compose["services"][name]["healthcheck"]["test"]
         assert module == "holdfast_worker.alive"

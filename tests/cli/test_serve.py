@@ -85,5 +85,5 @@ def test_audits_and_reports_survive_a_restart(tmp_path: Path, digits: Path) -> N
     with embedded(tmp_path) as service:
         listed = httpx.get(f"{service.url}/v1/audits").json()["items"]
         assert [audit["state"] for audit in listed] == ["done"]
-        report = httpx.get(f"{service.url}{listed[0]['links']['report']}")
+        report = httpx.get(f"{service.url}{listed[0]['links']['report']}", timeout=60)
         assert report.text.startswith("<!doctype html>")

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def _named(content: bytes) -> str:
 def test_the_copies_that_were_not_used_for_longest_go(tmp_path: Path) -> None:
     cache = BlobCache(tmp_path / "cache", tmp_path, limit_bytes=250)
     contents = [bytes([number]) * 100 for number in range(4)]
-    paths = [cache.get(_named(each), lambda each=each: [each]) for each in contents[:2]]
+    paths = [cache.get(_named(each), partial(list, [each])) for each in contents[:2]]
     _age(paths[0], 3000)
     _age(paths[1], 4000)
     assert cache.get(_named(contents[0]), list) == paths[0], "used again"
@@ -145,7 +146,8 @@ def test_the_copies_that_were_not_used_for_longest_go(tmp_path: Path) -> None:
 
 def test_copies_that_were_just_handed_out_stay(tmp_path: Path) -> None:
     cache = BlobCache(tmp_path / "cache", tmp_path, limit_bytes=0)
-    paths = [cache.get(_named(bytes([n])), lambda n=n: [bytes([n])]) for n in range(3)]
+    contents = [bytes([number]) for number in range(3)]
+    paths = [cache.get(_named(each), partial(list, [each])) for each in contents]
     assert all(path.exists() for path in paths)
 
 

@@ -30,7 +30,7 @@ def new_store(
 
     def open_one(folder: str = "data", **settings: object) -> BlobStore:
         given = {"data": tmp_path / folder, "min_free_bytes": 0, **settings}
-        return open_store(StorageSettings(**given))
+        return open_store(StorageSettings.model_validate(given))
 
     return open_one
 
