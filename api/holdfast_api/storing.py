@@ -118,14 +118,14 @@ def complete(
     """
     if upload.sha256 is not None and checksum not in (None, upload.sha256):
         raise HoldfastError("checksum_mismatch")
-    blob = writer.commit(checksum or upload.sha256)
+    whole = writer.whole(checksum or upload.sha256)
     kind_of = kind_of_model if upload.kind == "model" else kind_of_archive
     try:
-        kind_of(parts.store.path(blob.sha256))
+        kind_of(whole)  # before it has a name: what is refused is never in the store
     except HoldfastError as error:
-        _refuse(parts, upload.id, blob, error.code)
+        _refuse(parts, upload.id, error.code)
         raise
-    return _keep(parts, upload.id, blob)
+    return _keep(parts, upload.id, writer.commit())
 
 
 def forget(parts: Parts, upload_id: str) -> None:
@@ -152,8 +152,7 @@ def _keep(parts: Parts, upload_id: str, blob: StoredBlob) -> UploadView:
         raise
 
 
-def _refuse(parts: Parts, upload_id: str, blob: StoredBlob, code: str) -> None:
-    _drop_if_unknown(parts, blob)
+def _refuse(parts: Parts, upload_id: str, code: str) -> None:
     with parts.db.transaction() as session:
         _close(session, upload_id, state="failed", error_code=code)
 

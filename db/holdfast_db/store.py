@@ -65,15 +65,26 @@ class BlobWriter:
             self._file.write(block)
         self._hash.update(block)
 
+    def whole(self, expected_sha256: str | None = None) -> Path:
+        """The bytes so far in their temporary file, to look at before they are kept.
+
+        Nobody else knows this file: the same bytes of another sender come and go without it.
+
+        Raises:
+            HoldfastError: `checksum_mismatch` when the bytes are not the expected ones.
+        """
+        self._check(expected_sha256)
+        with _disk_full_is_our_error():
+            self._file.flush()
+        return self._partial
+
     def commit(self, expected_sha256: str | None = None) -> StoredBlob:
         """Put the file under its name; on the disk when this returns.
 
         Raises:
             HoldfastError: `checksum_mismatch` when the bytes are not the expected ones.
         """
-        sha256 = self._hash.hexdigest()
-        if expected_sha256 is not None and expected_sha256.lower() != sha256:
-            raise HoldfastError("checksum_mismatch")
+        sha256 = self._check(expected_sha256)
         target = self._store.path(sha256)
         with _disk_full_is_our_error():
             self._file.flush()
@@ -84,6 +95,12 @@ class BlobWriter:
             self._partial.replace(target)  # the same bytes when another writer was first
             _sync_folder(target.parent)
         return StoredBlob(sha256, self._size_bytes)
+
+    def _check(self, expected_sha256: str | None) -> str:
+        sha256 = self._hash.hexdigest()
+        if expected_sha256 is not None and expected_sha256.lower() != sha256:
+            raise HoldfastError("checksum_mismatch")
+        return sha256
 
     def abort(self) -> None:
         """Leave nothing behind."""
