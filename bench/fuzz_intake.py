@@ -86,7 +86,9 @@ class Fuzzer:
     def __init__(self, seed: int, folder: Path, keep: Path) -> None:
         """Make the good files below `folder`; unexpected cases go to `keep`."""
         self.seed, self.folder, self.keep = seed, folder, keep
-        self.marker = folder / "marker"
+        # The same name in every run: it stands in some files, which must be the same in every run.
+        self.marker = Path(tempfile.gettempdir()) / "holdfast-fuzz-marker"
+        self.marker.unlink(missing_ok=True)
         self.seeds = all_seeds(self.marker)
         self.log = Log()
         logging.getLogger("holdfast").addHandler(self.log)

@@ -159,15 +159,15 @@ def complete(
     """
     if upload.sha256 is not None and checksum not in (None, upload.sha256):
         raise HoldfastError("checksum_mismatch")
-    blob = writer.commit(checksum or upload.sha256)
+    whole = writer.whole(checksum or upload.sha256)
     try:
-        with parts.store.path(blob.sha256).open("rb") as file:
+        with whole.open("rb") as file:
+            # before it has a name: what is refused is never in the store
             (sniff_model if upload.kind == "model" else check_archive)(file)
     except HoldfastError as error:
-        _drop_if_unknown(parts, blob)
         refuse(parts, upload.id, error.code)
         raise
-    view = keep(parts, upload.id, blob)
+    view = keep(parts, upload.id, writer.commit())
     parts.partials.remove(upload.id)
     return view
 

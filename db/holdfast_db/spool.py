@@ -129,6 +129,19 @@ class BlobWriter:
             self._file.write(block)
         self._hash.update(block)
 
+    def whole(self, expected_sha256: str | None = None) -> Path:
+        """The bytes so far in their temporary file, to look at before they are kept.
+
+        Nobody else knows this file: the same bytes of another sender come and go without it.
+
+        Raises:
+            HoldfastError: `checksum_mismatch` when the bytes are not the expected ones.
+        """
+        self._check(expected_sha256)
+        with disk_full_is_our_error():
+            self._file.flush()
+        return self._partial
+
     def commit(self, expected_sha256: str | None = None) -> StoredBlob:
         """Give the file to the store; kept for good when this returns.
 
@@ -136,9 +149,7 @@ class BlobWriter:
             HoldfastError: `checksum_mismatch` when the bytes are not the expected ones;
                 `storage_full`, `storage_unavailable`.
         """
-        sha256 = self._hash.hexdigest()
-        if expected_sha256 is not None and expected_sha256.lower() != sha256:
-            raise HoldfastError("checksum_mismatch")
+        sha256 = self._check(expected_sha256)
         with disk_full_is_our_error():
             self._file.flush()
             os.fchmod(self._file.fileno(), 0o400)
@@ -146,6 +157,12 @@ class BlobWriter:
             self._file.close()
             self._keep(self._partial, sha256)
         return StoredBlob(sha256, self._size_bytes)
+
+    def _check(self, expected_sha256: str | None) -> str:
+        sha256 = self._hash.hexdigest()
+        if expected_sha256 is not None and expected_sha256.lower() != sha256:
+            raise HoldfastError("checksum_mismatch")
+        return sha256
 
     def abort(self) -> None:
         """Leave nothing behind."""

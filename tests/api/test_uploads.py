@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from typing import BinaryIO
 
 import anyio
 import pytest
@@ -178,6 +179,26 @@ def test_bytes_we_could_not_audit_are_refused_and_not_kept(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     view = world.client.get(upload["url"]).json()
     assert (view["state"], view["code"]) == ("failed", code)
+    assert world.stored() == []
+
+
+def test_the_same_refused_bytes_of_two_senders_at_once_are_refused_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one is looked at, the other comes and goes."""
+    bad = b"\x80\x04K\x01."
+    first, second = (world.announce(size_bytes=len(bad)) for _ in range(2))
+    look, codes = storing.sniff_model, list[str]()
+
+    def interrupted(file: BinaryIO) -> str:
+        if not codes:
+            codes.append("on its way")
+            codes[0] = world.client.put(second["url"], content=bad).json()["code"]
+        return look(file)
+
+    monkeypatch.setattr(storing, "sniff_model", interrupted)
+    codes.append(world.client.put(first["url"], content=bad).json()["code"])
+    assert codes == ["pickle_refused"] * 2
     assert world.stored() == []
 
 
