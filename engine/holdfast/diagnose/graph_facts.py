@@ -40,9 +40,7 @@ def graph_facts(walked: Walked) -> GraphFacts | None:
         border_share=1.0 - clean,
         location_share=_location_share(seat),
         padding_modes=tuple(
-            mode
-            for mode in _MODES
-            if any(seat.mode == mode for seat in walked.seats)
+            mode for mode in _MODES if any(seat.mode == mode for seat in walked.seats)
         ),
         strided=tuple(_strided(walked))[:_MAX_ROWS],
         notes=tuple(_notes(walked))[:_MAX_ROWS],
