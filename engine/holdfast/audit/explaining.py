@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.audit.canvases import CanvasReader
+from holdfast.audit.canvases import CanvasReader, Probe
 from holdfast.audit.prepare import Setup
 from holdfast.audit.views import ViewRunner
 from holdfast.diagnose.causes import NOT_ASKED, causes_of
@@ -53,10 +53,12 @@ def diagnose_causes(
         return NOT_ASKED
 
     def images(n: int) -> NDArray[np.float32]:
-        probes, place = [], 0
+        probes: list[Probe] = []
+        place = 0
         while len(probes) < n and place < len(reader.order):
-            probes += reader.read(place, place + n - len(probes))
-            place += n
+            missing = n - len(probes)
+            probes += reader.read(place, place + missing)
+            place += missing
         return setup.feed(np.stack([runner.view(probe, IDENTITY) for probe in probes[:n]]))
 
     terms = Terms(

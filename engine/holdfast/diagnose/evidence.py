@@ -63,7 +63,7 @@ class Evidence:
     pixel_drift: float | None = None
     period_drift: float | None = None
     floor: float = 0.0
-    rolls: Mapping[int, float] | None = None
+    rolls: Mapping[int, float | None] | None = None
     spi: Mapping[int, float | None] | None = None
     maps: tuple[LocationMap, ...] = ()
     n_images: int = 0
@@ -254,9 +254,10 @@ class _Run:
 
     def _maps(self, tap: Head, constants: Batch) -> tuple[LocationMap, ...]:
         size = len(self.batches[0])
-        found = []
+        found: list[list[Array]] = []
         for batch in _batches(constants, size):
-            found += [[tensor[at : at + 1] for tensor in tap(batch)] for at in range(size)]
+            tensors = tap(batch)
+            found += [[tensor[at : at + 1] for tensor in tensors] for at in range(size)]
         few = found[: len(constants)]
         return tuple(
             location_map([tensors[number] for tensors in few], cut.place)

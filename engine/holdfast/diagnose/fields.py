@@ -82,10 +82,14 @@ class Window:
         steps = -(-room // self.stride) if self.ceil else room // self.stride
         return steps + 1
 
+    def meets_padding(self, size: int) -> bool:
+        """Whether a tap ever lands on the padding; what stands at the end may be left over."""
+        last = (self.out_size(size) - 1) * self.stride + self.span - self.begin
+        return self.begin > 0 or last > size
+
     def rolls_exactly(self, size: int) -> bool:
         """Whether rolling the input by the stride rolls the result by one, border included."""
-        padded = bool(self.begin or self.end)
-        if padded and self.mode != "wrap":
+        if self.mode != "wrap" and self.meets_padding(size):
             return False
         return self.out_size(size) * self.stride == size
 

@@ -234,7 +234,7 @@ def _flatten_head(seen: Seen) -> Finding | None:
 def _cause(seen: Seen) -> Finding | None:
     """The named cause; a warning where shifts do change answers and there is much to explain."""
     causes = seen.causes
-    if causes is None or causes.label in (None, CauseLabel.none):
+    if causes is None or causes.label is None or causes.label is CauseLabel.none:
         return None
     consistency = seen.value("translation.consistency")
     weak = consistency is not None and consistency < _STEADY and causes.strength == "high"

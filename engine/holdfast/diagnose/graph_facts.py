@@ -21,7 +21,8 @@ __all__ = ["graph_facts", "last_map"]
 _MAX_ROWS = 64
 _IMAGE_RANK = 4
 _HeadWord = Literal["global_pool", "flatten", "tokens", "unknown"]
-_MODES = ("constant", "reflect", "edge", "wrap")
+_Mode = Literal["constant", "reflect", "edge", "wrap"]
+_MODES: tuple[_Mode, ...] = ("constant", "reflect", "edge", "wrap")
 
 
 def graph_facts(walked: Walked) -> GraphFacts | None:
@@ -39,9 +40,7 @@ def graph_facts(walked: Walked) -> GraphFacts | None:
         border_share=1.0 - clean,
         location_share=_location_share(seat),
         padding_modes=tuple(
-            mode
-            for mode in _MODES
-            if any(seat.mode == mode for seat in walked.seats)  # type: ignore[misc]
+            mode for mode in _MODES if any(seat.mode == mode for seat in walked.seats)
         ),
         strided=tuple(_strided(walked))[:_MAX_ROWS],
         notes=tuple(_notes(walked))[:_MAX_ROWS],

@@ -21,6 +21,9 @@ _SAME = 1e-5
 def location_map(tensors: Sequence[Array], place: Place) -> LocationMap:
     """`max_yx ||h[:, y, x] - median|| / ||median||` over constant images.
 
+    Where padding reaches more than half of the positions the median is itself a value of the
+    border: then the share tells that positions differ, and not how far padding reaches.
+
     Args:
         tensors: what one cut holds for each constant image, (1, ...) each.
         place: of the cut.

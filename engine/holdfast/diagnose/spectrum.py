@@ -62,4 +62,4 @@ def location_share(weights: Array, positions: int, *, channels_last: bool) -> fl
     if total == 0:
         return None
     spread = grid - grid.mean(axis=0 if channels_last else 1, keepdims=True)
-    return float((spread**2).sum()) / total
+    return min(1.0, float((spread**2).sum()) / total)

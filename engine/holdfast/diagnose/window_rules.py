@@ -166,7 +166,7 @@ def _with_pending(window: Window, pending: Pending | None, number: int) -> Windo
 
 def _seat(op: Op, place: Map, windows: tuple[Window, Window]) -> Seat:
     pairs = list(zip(_axes(place), windows, strict=True))
-    padded = [window.mode for _, window in pairs if window.begin or window.end]
+    padded = [window.mode for axis, window in pairs if window.meets_padding(axis.size)]
     exact = all(window.rolls_exactly(axis.size) for axis, window in pairs)
     role = PieceKind.exact if exact else PieceKind.border
     if any(mode != "wrap" for mode in padded):
