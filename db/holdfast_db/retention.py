@@ -15,13 +15,13 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from holdfast_db.blobs import open_store
 from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
 from holdfast_db.partials import UPLOADS_FOLDER, Partials
 from holdfast_db.references import OVER, audit_is_needed, blob_is_used
 from holdfast_db.session import Database
 from holdfast_db.settings import StorageSettings
-from holdfast_db.store import FileStore
 from holdfast_db.tables import AuditRow, BlobRow, IdempotencyRow, ProjectRow, UploadRow
 
 __all__ = ["Cleaned", "Cleaner", "Removes", "clean_up", "cleaner"]
@@ -94,7 +94,7 @@ class Cleaner:
 
 def cleaner(db: Database, storage: StorageSettings, *, every_s: float) -> Cleaner:
     """One that cleans up what these settings name."""
-    store = FileStore(storage.data, min_free_bytes=storage.min_free_bytes)
+    store = open_store(storage)
     return Cleaner(db, store, Partials(storage.data / UPLOADS_FOLDER), every_s=every_s)
 
 
