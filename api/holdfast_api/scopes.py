@@ -21,7 +21,7 @@ __all__ = ["OPEN", "SCOPES", "caller_of", "check_scope"]
 OPEN: Final = "open"
 _BY_SCOPE: Final = {
     OPEN: (
-        *("healthz", "readyz", "version", "get_upload_options"),
+        *("healthz", "readyz", "metrics", "version", "get_upload_options"),
         "get_policy_schema",
         *("get_project_badge", "get_project_shield"),  # they ask for themselves: `badges`
         *("login_page", "login", "logout", "problems_page", "problem_page", "docs_page"),

@@ -16,6 +16,7 @@ from holdfast_api.sink import receive
 
 BLOCK = bytes(1 << 20)
 N_BLOCKS = 20
+_LENGTH = [(b"content-length", str(N_BLOCKS * len(BLOCK)).encode())]
 
 
 def _request(messages: Iterator[Message]) -> Request:
@@ -24,7 +25,7 @@ def _request(messages: Iterator[Message]) -> Request:
         return next(messages)
 
     asked: Callable[[], Awaitable[Message]] = next_message
-    return Request({"type": "http", "method": "PUT", "headers": []}, asked)
+    return Request({"type": "http", "method": "PUT", "headers": _LENGTH}, asked)
 
 
 def _body(blocks: int, last: Message) -> Iterator[Message]:

@@ -1,6 +1,6 @@
 """An ONNX model in ONNX Runtime, on the CPU."""
 
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import onnxruntime as ort
@@ -19,6 +19,7 @@ from holdfast.runtimes.terms import Terms
 __all__ = [
     "MAX_GRAPH_BYTES",
     "OnnxModel",
+    "Session",
     "as_fed",
     "card_of",
     "open_exact",
@@ -28,6 +29,8 @@ __all__ = [
 
 MAX_GRAPH_BYTES = 128 << 20
 """Models above this are not looked into: cutting their graph takes several times its size."""
+Session: TypeAlias = ort.InferenceSession
+"""A loaded graph."""
 _SILENT = 4
 _UNKNOWN_OP = ("not a registered", "No Op registered", "is not a registered function/op")
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
@@ -19,7 +18,7 @@ from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.image_graph import Array, ImageGraph, UntoldError
 from holdfast.runtimes.onnx_gate import parse
 from holdfast.runtimes.onnx_graph import image_graph
-from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, as_fed, session_of
+from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, Session, as_fed, session_of
 from holdfast.runtimes.protocol import ModelUnderTest
 
 __all__ = ["Head", "Tail", "Taps", "taps_of"]
@@ -85,7 +84,7 @@ class Taps:
         share = len(nodes) / max(1, len(self.graph.ops))
         return Tail(self, self._session(nodes, given, [self.graph.scores]), cut, share)
 
-    def _opened(self, names: Sequence[str]) -> ort.InferenceSession:
+    def _opened(self, names: Sequence[str]) -> Session:
         proto = self._proto
         wanted, needed, nodes = list(dict.fromkeys(names)), set(names), []
         for node in reversed(proto.graph.node):
@@ -106,7 +105,7 @@ class Taps:
 
     def _session(
         self, nodes: Sequence[NodeProto], given: ValueInfoProto, wanted: Sequence[str]
-    ) -> ort.InferenceSession:
+    ) -> Session:
         read = {name for node in nodes for name in node.input}
         made = {name for node in nodes for name in node.output}
         weights = [self._weights[name] for name in sorted(read & set(self._weights))]
@@ -124,7 +123,7 @@ class Taps:
         except HoldfastError:
             raise UntoldError("a part of its graph does not load on its own") from None
 
-    def run(self, session: ort.InferenceSession, batch: NDArray[np.float32]) -> list[Array]:
+    def run(self, session: Session, batch: NDArray[np.float32]) -> list[Array]:
         """What a session that takes the image gives."""
         dtype = np.dtype(self._card.inputs[0].dtype)
         fed = as_fed(batch, self._card.layout, dtype)
@@ -137,7 +136,7 @@ class Taps:
         return values
 
 
-def ran(session: ort.InferenceSession, feeds: Mapping[str, Array]) -> list[Array]:
+def ran(session: Session, feeds: Mapping[str, Array]) -> list[Array]:
     """What a session gives.
 
     Raises:
@@ -156,7 +155,7 @@ def ran(session: ort.InferenceSession, feeds: Mapping[str, Array]) -> list[Array
 class Head:
     """From the image to some tensors."""
 
-    def __init__(self, taps: Taps, session: ort.InferenceSession) -> None:
+    def __init__(self, taps: Taps, session: Session) -> None:
         """Use `Taps.tensors`."""
         self._taps, self._session = taps, session
 
@@ -169,7 +168,7 @@ class Head:
 class Tail:
     """From a tensor to the scores."""
 
-    def __init__(self, taps: Taps, session: ort.InferenceSession, cut: str, share: float) -> None:
+    def __init__(self, taps: Taps, session: Session, cut: str, share: float) -> None:
         """Use `Taps.tail`."""
         self._taps, self._session, self._cut, self._share = taps, session, cut, share
 
