@@ -101,7 +101,7 @@ class World:
 
     def audit(self, **more: object) -> str:
         """The id of a queued audit."""
-        place = {"project": more["project"]} if "project" in more else {}
+        place: dict[str, Any] = {"project": more["project"]} if "project" in more else {}
         files = {"model_id": self.model(**place), "probe_set_id": self.probe_set(**place)}
         body = {**files, "fresh": True, **more}
         answer = self.client.post("/v1/audits", json=body)

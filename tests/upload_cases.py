@@ -112,11 +112,16 @@ _PIECE = {"Content-Type": "application/offset+octet-stream", **_TUS}
 
 
 def _append(
-    world: World, data: Any = MODEL, *, at: int = 0, url: str | None = None, **headers: str
+    world: World,
+    data: Any = MODEL,
+    headers: dict[str, str] | None = None,
+    *,
+    at: int = 0,
+    url: str | None = None,
 ) -> Response:
     """Send a piece to an upload, by default the whole file to a new one."""
     url = url or world.announce(via="tus")["url"]
-    sent = {**_PIECE, "Upload-Offset": str(at), **headers}
+    sent = {**_PIECE, "Upload-Offset": str(at), **(headers or {})}
     return world.client.patch(url, content=data, headers=sent)
 
 
@@ -175,18 +180,20 @@ UPLOAD_CASES: Final[dict[tuple[str, str], Case]] = {
     ("head_upload", "tus_version"): lambda w: _head(w, w.announce()["url"]),
     ("head_upload", "upload_gone"): lambda w: _head(w, _refused_upload(w), **_TUS),
     ("append_upload", "not_found"): lambda w: _append(w, url=f"/v1/uploads/{NOWHERE}"),
-    ("append_upload", "tus_version"): lambda w: _append(w, **{"Tus-Resumable": "2"}),
+    ("append_upload", "tus_version"): lambda w: _append(w, MODEL, {"Tus-Resumable": "2"}),
     ("append_upload", "upload_gone"): lambda w: _append(w, url=_refused_upload(w)),
     ("append_upload", "upload_finished"): _append_twice,
     ("append_upload", "upload_busy"): _append_while_another_does,
     ("append_upload", "wrong_offset"): lambda w: _append(w, at=1),
     ("append_upload", "body_too_large"): lambda w: _append(w, MODEL + b"x"),
-    ("append_upload", "slow_body"): lambda w: _append(w, _slow(), **{"Content-Length": "2"}),
+    ("append_upload", "slow_body"): lambda w: _append(w, _slow(), {"Content-Length": "2"}),
     ("append_upload", "storage_full"): _append_on_full_disk,
     ("append_upload", "length_required"): lambda w: _append(w, iter([MODEL])),
-    ("append_upload", "unknown_checksum"): lambda w: _append(w, **{"Upload-Checksum": "crc32 x"}),
+    ("append_upload", "unknown_checksum"): lambda w: _append(
+        w, MODEL, {"Upload-Checksum": "crc32 x"}
+    ),
     ("append_upload", "chunk_mismatch"): lambda w: _append(
-        w, **{"Upload-Checksum": "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+        w, MODEL, {"Upload-Checksum": "sha1 AAAAAAAAAAAAAAAAAAAAAAAAAAA="}
     ),
     ("append_upload", "checksum_mismatch"): lambda w: _append(
         w, url=w.announce(via="tus", sha256="0" * 64)["url"]

@@ -35,7 +35,10 @@ CODES: Final = "x-holdfast-codes"
 """Where the OpenAPI document lists the codes behind a status."""
 MEDIA_TYPE: Final = "application/problem+json"
 _CUT_OFF: Final = frozenset(
-    {"body_too_large", "slow_body", "storage_full", "upload_busy", "wrong_offset"}
+    {
+        *("body_too_large", "slow_body", "storage_full", "length_required"),
+        *("upload_busy", "wrong_offset"),
+    }
 )
 _RETRIED: Final = frozenset({429, 503})
 _RETRY_S: Final = "30"

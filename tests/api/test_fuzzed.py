@@ -84,8 +84,10 @@ def test_every_answer_is_documented(
     operation = schema.find_operation_by_id(name)
     token = {"Authorization": world.client.headers["Authorization"]}
     any_case = st.one_of(
-        operation.as_strategy(generation_mode=mode)
-        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        [
+            operation.as_strategy(generation_mode=mode)
+            for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+        ]
     )
 
     @settings(

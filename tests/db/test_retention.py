@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -156,6 +156,9 @@ _TABLES: list[Any] = [
 ]
 
 
+RowT = TypeVar("RowT", bound=Base)
+
+
 class Rows:
     """Random rows, from a seed."""
 
@@ -170,7 +173,7 @@ class Rows:
     def any(self, *values: Any) -> Any:
         return self.random.choice(values)
 
-    def add(self, row: Any) -> Any:
+    def add(self, row: RowT) -> RowT:
         self.session.add(row)
         self.session.flush()
         return row
