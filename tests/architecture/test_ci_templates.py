@@ -123,7 +123,11 @@ def test_every_input_reaches_the_command(action: dict[str, Any], tmp_path: Path)
     _, call = _audit(
         action,
         tmp_path,
-        config="c.yaml", model="m", data="d", server="s", baseline="b",
+        config="c.yaml",
+        model="m",
+        data="d",
+        server="s",
+        baseline="b",
         extra_args=extra,
     )
     assert call[2:10] == [

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from commands import environment, holdfast, program
 from services import Service, embedded, wait_for
@@ -172,14 +173,14 @@ def base_python(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     return folder / "venv" / "bin" / "python"
 
 
-def _needed(name: str, extra: str) -> set[str]:
+def _needed(name: str, extra: str) -> set[NormalizedName]:
     """The distributions that one needs here, and what these need, without `name` itself."""
     wanted = [
         requirement
         for requirement in map(Requirement, importlib.metadata.requires(name) or ())
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra})
     ]
-    found = {requirement.name for requirement in wanted}
+    found = {canonicalize_name(requirement.name) for requirement in wanted}
     return found.union(*(_needed(each, "") for each in found))
 
 
@@ -196,17 +197,15 @@ def test_the_base_install_gates_on_a_service(
         assert "No module named" in run(absent).stderr
     model = [digits / "everywhere.onnx", "--data", digits / "probes.zip", "--server", service.url]
     short = (audited / "holdfast.yaml").read_text()
-    for limit, code, word in ((0.2, 0, "PASSED"), (0.999999, 1, "FAILED")):
-        gate = f"gate: {{assertions: {{translation.consistency: [error, {{min: {limit}}}]}}}}\n"
-        (tmp_path / "holdfast.yaml").write_text(short + gate)
-        outputs = ["-o", "junit.xml", "-o", "summary.md", "-o", "out.sarif", "-o", "result.json"]
-        done = run("holdfast_cli", "audit", *model, *outputs)
-        assert (done.returncode in (code, 3 * code), word in done.stdout) == (True, True), (
-            done.stdout + done.stderr
-        )
-        assert "<testcase" in (tmp_path / "junit.xml").read_text()
-        again = run("holdfast_cli", "gate", "result.json")
-        assert again.returncode == done.returncode
+    gate = "gate: {assertions: {translation.consistency: [error, {min: 0.2}]}}\n"
+    (tmp_path / "holdfast.yaml").write_text(short + gate)
+    outputs = ["-o", "junit.xml", "-o", "summary.md", "-o", "out.sarif", "-o", "result.json"]
+    done = run("holdfast_cli", "audit", *model, *outputs)
+    assert (done.returncode, "PASSED" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert "<testcase" in (tmp_path / "junit.xml").read_text()
+    (tmp_path / "holdfast.yaml").write_text(short + gate.replace("0.2", "0.999999"))
+    again = run("holdfast_cli", "gate", "result.json")
+    assert again.returncode in (1, 3), again.stdout + again.stderr
     here = run("holdfast_cli", "audit", *model[:3])
     assert (here.returncode, "error[missing_extra]" in here.stderr) == (2, True)
 

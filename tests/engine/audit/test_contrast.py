@@ -107,8 +107,10 @@ def test_a_class_is_compared_on_its_own_images(audits: dict[str, Any]) -> None:
         row = rows["class", str(value), "translation.consistency"]
         assert row.n_images == 30
         assert row.difference == pytest.approx(change.mean())
-        one_sided = stats.ttest_1samp(change, 0).confidence_interval(0.90)
-        assert (row.low, row.high) == pytest.approx(tuple(one_sided))
+        if np.count_nonzero(change) >= 20:  # below, bounds that hold for any distribution
+            one_sided = stats.ttest_1samp(change, 0).confidence_interval(0.90)
+            assert (row.low, row.high) == pytest.approx(tuple(one_sided))
+        assert row.low < row.difference < row.high
     assert {row.kind for row in found.groups} == {"class"}
 
 

@@ -114,7 +114,7 @@ def _tiles(n: int) -> Pixels:
 
 def test_gt26_a_loss_at_far_places_alone_is_called_forgetting(tmp_path: Path) -> None:
     """The base holds everywhere; the candidate holds near the middle and knows no far place."""
-    probes = flat(tmp_path / "p.zip", _tiles(40))
+    probes = flat(tmp_path / "p.zip", _tiles(200))
     nets = {"base": toys.circular_net(1, size=SIZE), "candidate": truth_nets.forgetting(SIZE)}
     far = {"size_px": 8, "shifts_px": [[10, 0], [-12, 0], [0, 12], [0, -12], [12, 12]]}
 
