@@ -27,6 +27,7 @@ from holdfast.records.base import canonical_json
 from holdfast_db import jobs
 from holdfast_db.session import Database
 from holdfast_db.store import FileStore
+from programs import running
 from workers import Files, Place, working
 
 TARGET = 1.8

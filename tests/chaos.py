@@ -256,7 +256,8 @@ def _prepared(opened: contextlib.ExitStack, backend: str, seed: int) -> Storm:
         env["HOLDFAST_BROKER_URL"] = redis_url
     env["HOLDFAST_DATABASE_URL"] = url
     _add_ours(programs, env, folder, port)
-    opened.callback(lambda: [program.kill() for program in list(programs.values())[::-1]])
+    for program in programs.values():
+        opened.callback(program.kill)
     db = Database(url)
     opened.callback(db.close)
     storming = Storm(
