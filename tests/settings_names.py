@@ -7,6 +7,7 @@ from typer.main import get_command
 
 import holdfast_api.app
 import holdfast_worker.scheduler
+from holdfast_cli.cache import VARIABLE
 from holdfast_cli.main import app
 
 __all__ = ["known_variables"]
@@ -17,7 +18,7 @@ LOADED = (holdfast_api.app, holdfast_worker.scheduler)
 
 @cache
 def known_variables() -> frozenset[str]:
-    """Of settings classes and of options of the command line."""
+    """Of settings classes, of options of the command line, and of its cache."""
     fields = {
         f"HOLDFAST_{name}".upper()
         for each in _below(BaseSettings)
@@ -31,7 +32,7 @@ def known_variables() -> frozenset[str]:
         for parameter in command.params
         if parameter.envvar
     }
-    return frozenset(fields | options)
+    return frozenset(fields | options | {VARIABLE})
 
 
 def _below(base: type[BaseSettings]) -> list[type[BaseSettings]]:

@@ -27,7 +27,9 @@ from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
 from holdfast.sandbox.parent import AuditOutput
 
-__all__ = ["Cache", "cache_folder", "key_of"]
+__all__ = ["VARIABLE", "Cache", "cache_folder", "key_of"]
+
+VARIABLE: Final = "HOLDFAST_CACHE"
 
 _LIBRARIES: Final = (
     *("numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "pyarrow", "scipy"),
@@ -39,7 +41,7 @@ _FILES: Final = ("result.json", "result.samples.parquet")
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Where entries are; None where the environment turns the cache off."""
-    named = environ.get("HOLDFAST_CACHE")
+    named = environ.get(VARIABLE)
     if named:
         return None if named == "off" else Path(named)
     try:
