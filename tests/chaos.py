@@ -249,8 +249,10 @@ def _prepared(opened: contextlib.ExitStack, backend: str, seed: int) -> Storm:
     folder = opened.enter_context(folder_of(None))
     data, port = folder / "data", free_loopback_port()
     data.mkdir()
-    env, programs = {**_HURRY, "HOLDFAST_DATA": str(data)}, {}
-    url, redis_url = f"sqlite:///{data}/holdfast.db", None
+    env = {**_HURRY, "HOLDFAST_DATA": str(data)}
+    programs: dict[str, Program] = {}
+    url: str = f"sqlite:///{data}/holdfast.db"
+    redis_url: str | None = None
     if backend == "postgres":
         url, redis_url = _servers(opened, programs, folder)
         env["HOLDFAST_BROKER_URL"] = redis_url

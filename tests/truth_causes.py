@@ -179,7 +179,7 @@ def telescoped(net: FourCauses, images: Map, shift_px: int) -> dict[str, float]:
     def scores(start: int, z: Map) -> Map:
         for _, run, _ in layers[start:]:
             z = run(z)
-        return z - z.mean(axis=1, keepdims=True)
+        return np.asarray(z - z.mean(axis=1, keepdims=True))
 
     steps = [
         scores(at, _shifted(z, stride, shift_px))

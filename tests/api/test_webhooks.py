@@ -29,7 +29,7 @@ def _hook(world: World, **more: object) -> dict[str, Any]:
     return made
 
 
-def _deliveries(world: World, hook: dict[str, Any], **query: object) -> dict[str, Any]:
+def _deliveries(world: World, hook: dict[str, Any], **query: str | int) -> dict[str, Any]:
     url = f"/v1/webhooks/{hook['id']}/deliveries"
     answer: dict[str, Any] = world.client.get(url, params=query).json()
     return answer

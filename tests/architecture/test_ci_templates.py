@@ -142,6 +142,7 @@ def test_an_input_is_no_command(action: dict[str, Any], tmp_path: Path) -> None:
     _, call = _audit(
         action,
         tmp_path,
+        0,
         **dict.fromkeys(("config", "model", "data", "server", "baseline"), ODD),
         extra_args=extra,
     )

@@ -160,7 +160,7 @@ def test_doctor_exits_5_when_something_is_broken(tmp_path: Path, free_port: int)
 def base_python(tmp_path_factory: pytest.TempPathFactory, repo: Path) -> Path:
     """Python of an environment with our wheel and what `pip install holdfast` alone brings."""
     folder = tmp_path_factory.mktemp("base")
-    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    wheel = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(wheel, cwd=repo, check=True, capture_output=True)
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
@@ -189,7 +189,7 @@ def test_the_base_install_gates_on_a_service(
     tmp_path: Path, service: Service, audited: Path, digits: Path, base_python: Path
 ) -> None:
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [base_python, "-I", "-m", *map(str, arguments)]
+        command = [str(base_python), "-I", "-m", *map(str, arguments)]
         return subprocess.run(
             command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
         )

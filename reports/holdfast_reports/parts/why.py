@@ -97,8 +97,8 @@ def _facts(causes: Causes) -> Iterator[Fact]:
     for name, drift in (("1 px", causes.pixel_drift), ("the total stride", causes.period_drift)):
         if drift is not None:
             yield Fact(f"Drift of the scores, rolled by {name}", share(min(drift, 99.0)))
-    if causes.spi and causes.spi[0].index is not None:
-        first = causes.spi[0]
+    first = causes.spi[0] if causes.spi else None
+    if first is not None and first.index is not None:
         yield Fact(f"Stride phase at {first.period_px} px", number(round(first.index, 2)))
     if causes.strength is not None:
         yield Fact("How much there is to explain", _STRENGTH[causes.strength])

@@ -90,7 +90,7 @@ def test_images_that_flip_are_named_by_family(audits: dict[str, Any]) -> None:
     before, after = _flips(audits["old"][2]), _flips(audits["new"][2])
     names = sorted({row["probe"] for row in rows_of(audits["old"][2])})
     for family, cells in zip(found.families, (slice(0, 4), slice(4, 5)), strict=True):
-        lost = ~before[:, cells].any(axis=1) & after[:, cells].any(axis=1)
+        lost = np.atleast_1d(~before[:, cells].any(axis=1) & after[:, cells].any(axis=1))
         wanted = [name for name, gone in zip(names, lost, strict=True) if gone]
         assert (sorted(family.flipped), family.n_flipped) == (wanted, len(wanted))
     assert found.families[0].n_flipped > 0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from holdfast.diagnose.fields import Axis, Window, covers_all, resized, transposed, windowed
 
@@ -44,7 +45,7 @@ def test_the_receptive_field_is_where_an_impulse_is_seen(stack: list[Window], si
         axis = windowed(axis, window)
     seen = np.zeros((axis.size, size), bool)
     for pixel in range(size):
-        row = np.zeros(size)
+        row: NDArray[np.float64] = np.zeros(size)
         row[pixel] = 1
         for window in stack:
             row = _slid(row, window, np.ones(window.kernel))

@@ -167,7 +167,8 @@ def _opened(file: bytes) -> Any:
 
 def test_a_tail_gives_the_scores_that_follow_from_a_tensor() -> None:
     opened = _opened(toys.circular_net(2))
-    taps, images = taps_of(opened), natural(3, 16).astype(np.float32)[:, None] / 255
+    taps = taps_of(opened)
+    images = (natural(3, 16)[:, None] / 255).astype(np.float32)
     taps.settle(images)
     middle, scores = taps.tensors(["r1", "scores"])(images)
     assert np.allclose(taps.tail("r1", middle)(middle), scores, atol=1e-6)

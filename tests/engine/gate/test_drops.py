@@ -324,7 +324,7 @@ def test_the_order_of_everything_does_not_matter(
 
     first = decided()
     for each in (rows, changes, asserted):
-        shuffled.shuffle(each)  # type: ignore[arg-type] # lists of different rows
+        shuffled.shuffle(each)
     again = decided()
     assert (again.judgements, again.decision) == (first.judgements, first.decision)
     assert again.sentence == first.sentence
