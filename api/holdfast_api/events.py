@@ -62,7 +62,7 @@ def _first(
 async def get_events(
     audit_id: str, parts: PartsDep, step: Annotated[_Step, Depends(_first)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `state`, `progress` and `finished`; resumes after `Last-Event-ID`."""
+    """Events `state`, `progress`, `decided` and `finished`; resumes after `Last-Event-ID`."""
     while True:
         for event in step.events:
             yield event

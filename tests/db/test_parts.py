@@ -10,7 +10,7 @@ from holdfast.records.job import Progress
 from holdfast_db import jobs
 from holdfast_db.assets import NewModel, NewProbeSet, add_model, add_probe_set
 from holdfast_db.jobs.parts import cut
-from holdfast_db.queries import get_shards
+from holdfast_db.queries import events_after, get_shards
 from holdfast_db.session import Database
 from holdfast_db.tables import AuditRow, ProjectRow, ResultRow, ShardRow
 from rows import BLOB, Look, Take
@@ -188,6 +188,9 @@ def test_what_is_decided_needs_no_more_parts(
         assert jobs.decide(session, audit_id, 96) == 3
     assert _states(db, audit_id) == ["done", "running", "cancelled", "cancelled", "cancelled"]
     assert look(audit_id).state == "running", "it is no cancellation"
+    with db.reading() as session:
+        told = [(event.kind, event.data) for event in events_after(session, audit_id)]
+    assert told[-1] == ("decided", {"images": 96})
     with db.transaction() as session:
         assert not jobs.heartbeat(session, third, 60, None).kept
         assert jobs.heartbeat(session, second, 60, None) == jobs.Beat(kept=True, cancel=False)

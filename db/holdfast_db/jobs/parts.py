@@ -3,11 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
+from holdfast_db.clock import db_now
 from holdfast_db.jobs.ends import keep, settle_cancelled
-from holdfast_db.jobs.steps import DECIDED, Claim, lock_shards, take_away, undecided
+from holdfast_db.jobs.steps import (
+    DECIDED,
+    Claim,
+    changed,
+    lock_shards,
+    take_away,
+    tell,
+    undecided,
+)
 from holdfast_db.tables import AuditRow, ResultRow, ShardRow
 
 __all__ = [
@@ -66,6 +75,11 @@ def decide(session: Session, audit_id: str, stop: int) -> int:
         (ShardRow.audit_id == audit_id) & (ShardRow.kind == "part") & (ShardRow.start >= stop)
     )
     taken = take_away(session, unneeded, DECIDED)
+    if taken:
+        # An UPDATE first, as before every event: ids grow in the order in which they are seen.
+        here = update(AuditRow).where(AuditRow.id == audit_id)
+        changed(session, here.values(cancel_requested=AuditRow.cancel_requested))
+        tell(session, audit_id, "decided", {"images": stop}, db_now(session))
     _merge_if_ready(session, audit_id)
     return taken
 

@@ -120,7 +120,10 @@ class ResultRow(Base):
 
 
 class EventRow(Base):
-    """What a reader of an audit's events is told: kind `state`, `progress` or `finished`."""
+    """What a reader of an audit's events is told.
+
+    `kind` is `state`, `progress`, `decided` (no further part is needed) or `finished`.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
