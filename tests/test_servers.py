@@ -26,7 +26,8 @@ def test_each_postgres_database_is_new(new_postgres_database: Callable[..., str]
 
 
 def test_no_setting_of_the_developer_leaks_into_tests() -> None:
-    assert not [name for name in os.environ if name.startswith("HOLDFAST_")]
+    left = {name: value for name, value in os.environ.items() if name.startswith("HOLDFAST_")}
+    assert left == {"HOLDFAST_CACHE": "off"}
 
 
 def test_an_absent_program_skips_here_and_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:

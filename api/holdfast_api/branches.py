@@ -71,7 +71,7 @@ class HistoryView(BaseModel):
     points: list[PointView]
 
 
-@router.get("/{slug}/baselines", responses=declare("not_found"))
+@router.get("/{slug}/baselines", responses=declare("not_found", "invalid_request"))
 def get_baselines(slug: SlugPath, parts: PartsDep) -> BaselineListView:
     """The baselines of a project: pinned, or the last audit of a branch that passed."""
     with parts.db.reading() as session:
@@ -96,7 +96,11 @@ def pin_baseline(
         return _baseline(Baseline(branch, audit, "pinned", row.reason))
 
 
-@router.delete("/{slug}/baselines/{branch:path}", status_code=204, responses=declare("not_found"))
+@router.delete(
+    "/{slug}/baselines/{branch:path}",
+    status_code=204,
+    responses=declare("not_found", "invalid_request"),
+)
 def unpin_baseline(slug: SlugPath, branch: Branch, parts: PartsDep) -> None:
     """Go back to the last audit of the branch that passed."""
     with parts.db.transaction() as session:

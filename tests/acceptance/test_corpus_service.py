@@ -90,11 +90,15 @@ class Caller:
             return announced
         return self.http.put(announced.json()["url"], content=data)
 
+    def name(self, kind: str, sent: httpx.Response, **more: str) -> httpx.Response:
+        """Give an uploaded file a name."""
+        where = "models" if kind == "model" else "probe-sets"
+        body = {"name": "bad", "upload_id": sent.json()["id"], **more}
+        return self.http.post(f"/v1/{where}", json=body)
+
     def named(self, kind: str, sent: httpx.Response) -> str:
         """The id under which an uploaded file is audited."""
-        where = "models" if kind == "model" else "probe-sets"
-        body = {"name": "bad", "upload_id": sent.json()["id"]}
-        return str(self.http.post(f"/v1/{where}", json=body).raise_for_status().json()["id"])
+        return str(self.name(kind, sent).raise_for_status().json()["id"])
 
     def audit(self, ids: dict[str, str], **more: object) -> str:
         """Ask for an audit; `more` goes into its plan."""
@@ -107,8 +111,10 @@ class Caller:
         kind = "model" if file.is_model else "probes"
         sent = self.put(kind, file.data)
         if sent.is_success:
-            ids = {**self.good, kind: self.named(kind, sent)}
-            return self.audit(ids, architecture=file.architecture)
+            more = {} if file.architecture is None else {"architecture": file.architecture}
+            sent = self.name(kind, sent, **more)
+        if sent.is_success:
+            return self.audit({**self.good, kind: str(sent.json()["id"])})
         return self.refusal(sent)
 
     def refusal(self, sent: httpx.Response) -> Said:

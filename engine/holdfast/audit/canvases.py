@@ -75,10 +75,11 @@ class CanvasReader:
         as `_AHEAD_BYTES` of canvases go. A broken probe is listed when its block is asked for, not
         before. Whoever stops early closes the generator, which ends the thread.
         """
+        behind = len(self.order) if stop is None else min(stop, len(self.order))
         with ThreadPoolExecutor(1, "canvases") as beside:
-            ahead = _Ahead(self._decoded, iter(self.order[start:stop]), beside)
+            ahead = _Ahead(self._decoded, iter(self.order[start:behind]), beside)
             try:
-                for first, end in _grid(size, start, min(stop or len(self.order), len(self.order))):
+                for first, end in _grid(size, start, behind):
                     block = self._usable(ahead.take(end - first))
                     largest = max((probe.canvas.nbytes for probe in block), default=_AHEAD_BYTES)
                     ahead.fill(min(size, _AHEAD_BYTES // largest))

@@ -158,7 +158,8 @@ def test_a_long_graph_is_cut_into_few_pieces_that_keep_what_samples() -> None:
     assert len(sections) == 10
     assert sum(len(section.seats) for section in sections) == 64
     (sampling,) = [each for each in sections if each.kind(whole_period=False) is PieceKind.sampling]
-    assert len(sampling.seats) == 1
+    beside = {seat.role for seat in sampling.seats if max(seat.stride) == 1}
+    assert beside == {PieceKind.exact}, "what can go wrong otherwise stays apart"
 
 
 def _opened(file: bytes) -> Any:
@@ -234,7 +235,9 @@ def test_stride_field_and_padding_are_those_that_the_runtime_shows(
         assert np.allclose(np.roll(once, 1, 3), after, rtol=1e-4)
     else:
         mirrored = np.allclose(trunk(image[..., ::-1])[0][..., ::-1], once, rtol=1e-4)
-        assert mirrored == ("UNEVEN_PADDING" not in _codes(facts))
+        # a window of one pixel meets no padding, yet its samples lie askew
+        askew = any(stride > 1 and side == 1 for stride, side in zip(strides, sides, strict=False))
+        assert mirrored == ("UNEVEN_PADDING" not in _codes(facts) and not askew)
     spot = np.zeros_like(image)
     spot[..., 0] = 1
     middle = facts.horizontal.map_size // 2

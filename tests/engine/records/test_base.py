@@ -73,6 +73,7 @@ def test_the_spelling_of_the_default_plan_is_fixed() -> None:
     told = json.loads(canonical_json(AuditPlan()))
     assert sorted(told) == [
         "architecture",
+        "causes",
         "confidence",
         "controls",
         "families",
