@@ -177,8 +177,10 @@ def outcome(service: Service, caller: Caller, files: list[BadFile]) -> Run:
 
 def _expected(file: BadFile) -> tuple[str, bool]:
     """The code, and whether it comes at once."""
-    if file.kind == "state_dict":  # no upload names an architecture, so this may be any pickle
+    if file.kind == "state_dict" and file.architecture is None:  # so this may be any pickle
         return "pickle_refused", True
+    if file.architecture is not None:  # one that no library has is refused with its name
+        return "architecture_unavailable", True
     if file.name == "ts_no_sandbox":  # the sandbox of a service is in force
         return "", False
     return file.code, file.at_upload

@@ -22,7 +22,7 @@ from holdfast.runtimes.onnx_taps import taps_of
 
 __all__ = ["concluded", "diagnose_causes"]
 
-_SHARE_OF_FORWARDS = 0.05
+_SHARE_OF_FORWARDS = 0.02
 _LEVELS = (0.0, 127.5, 255.0)
 _SOME_FLIPS = 0.02
 
@@ -43,7 +43,7 @@ def diagnose_causes(
         reader: of the probes; the first ones of the order are looked at.
         setup: how pixels reach the model.
         asked: `plan.causes`.
-        forwards: how many views the audit ran; about 5 % of it are spent here, at least two images.
+        forwards: how many views the audit ran; about 2 % of it are spent here, at least two images.
         on_run: called after every run of a part of the graph, as a sign of life.
 
     Returns:
