@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 ONCE ?=
 DATA ?= .holdfast
-JOBS ?= 2
+JOBS ?= 3
 # The newest of the usual names; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \

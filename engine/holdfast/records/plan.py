@@ -90,7 +90,7 @@ class AuditPlan(Record):
     controls: Annotated[int, Field(ge=0, le=1_000_000)] = 100
     full: bool = False
     causes: bool = True
-    """Ask why the scores move, on a few of the first probes; about 5 % more forwards."""
+    """Ask why the scores move, on a few of the first probes; about 2 % more forwards."""
     output: Annotated[str, Field(min_length=1, max_length=160)] | None = None
     output_kind: OutputKind | None = None
     """What the scores are, where they do not tell: multi-label logits look like any logits."""
