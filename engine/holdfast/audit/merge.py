@@ -12,12 +12,12 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.audit.explaining import diagnose_causes
+from holdfast.audit.ending import Clock, conclude
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
 from holdfast.audit.part import SETUP
 from holdfast.audit.reading import Replay, columns_of, open_samples
-from holdfast.audit.report import Gathered, Origin, assemble
+from holdfast.audit.report import Origin
 from holdfast.audit.samples import SampleWriter
 from holdfast.audit.scene import Scene, Start
 from holdfast.errors import HoldfastError
@@ -65,25 +65,15 @@ def merge_parts(
     def tell() -> None:
         on_progress(Progress(stage="writing", done=joined.place, total=joined.place))
 
-    file = joined.writer.close()
-    gathered = Gathered(
-        ledger=ledger,
-        frame=scene.frame,
-        reader=scene.reader,
-        examples=ledger.worst.records(scene.reader, scene.runner),
-        samples=file,
-        causes=diagnose_causes(
-            scene.runner,
-            scene.reader,
-            ledger.setup,
-            asked=scene.plan.causes,
-            forwards=file.n_rows,
-            on_run=tell,
-        ),
-        started_at=joined.started_at,
-        duration_s=round(joined.seconds + time.monotonic() - began, 3),
+    return conclude(
+        scene,
+        ledger,
+        joined.writer,
+        card=joined.told.card,
+        origin=origin,
+        clock=Clock(joined.started_at, began, joined.seconds),
+        on_run=tell,
     )
-    return assemble(scene.plan, joined.told.card, origin, gathered)
 
 
 def _joined(

@@ -6,17 +6,16 @@ blocks, and leaves its per-sample file and whatever else a merge has to know of 
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import BinaryIO
 
 import numpy as np
 from pydantic import TypeAdapter
 
 from holdfast import __version__
+from holdfast.audit.ending import Clock
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
 from holdfast.audit.prepare import Setup
@@ -68,7 +67,7 @@ def measure_part(
     Raises:
         HoldfastError: the model, the data or their combination is refused.
     """
-    began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    clock = Clock.start()
     writer = SampleWriter(samples, scene.layout)
     on_progress(Progress(stage="probing", done=0, total=0))
     start = None if span.start >= len(scene.reader.order) else scene.start()
@@ -76,15 +75,7 @@ def measure_part(
     blocks: tuple[PartBlock, ...] = ()
     if start is not None:
         ledger = Ledger(scene.layout, start.setup, scene.stopping())
-        loop = Loop(
-            scene,
-            start,
-            ledger,
-            writer,
-            on_progress=on_progress,
-            first=span.start,
-            last=span.stop,
-        )
+        loop = Loop(scene, start, ledger, writer, on_progress, first=span.start, last=span.stop)
         blocks = tuple(_blocks(loop, span, writer))
     return AuditPart(
         start=span.start,
@@ -94,8 +85,8 @@ def measure_part(
         first_skipped=first_skipped,
         blocks=blocks,
         samples=writer.close(),
-        started_at=started_at,
-        duration_s=round(time.monotonic() - began, 3),
+        started_at=clock.started_at,
+        duration_s=clock.seconds(),
     )
 
 

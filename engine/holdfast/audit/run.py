@@ -1,15 +1,13 @@
 """The orchestrator: prepare, measure until it is decided, and put the result together."""
 
-import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from typing import BinaryIO
 
-from holdfast.audit.explaining import diagnose_causes
+from holdfast.audit.ending import Clock, conclude
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
-from holdfast.audit.report import Gathered, Origin, assemble
+from holdfast.audit.report import Origin
 from holdfast.audit.samples import SampleWriter
 from holdfast.audit.scene import scene_of
 from holdfast.probes.probe_set import ProbeSet
@@ -47,7 +45,7 @@ def audit(
     Raises:
         HoldfastError: the model, the data or their combination is refused.
     """
-    began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    clock = Clock.start()
     scene = scene_of(model, probes, plan, policy, lanes=origin.threads)
     on_progress(Progress(stage="probing", done=0, total=0))
     start = scene.start()
@@ -63,22 +61,4 @@ def audit(
         on_progress(Progress(stage="writing", done=loop.done, total=loop.done))
 
     tell()
-    file = writer.close()
-    gathered = Gathered(
-        ledger=ledger,
-        frame=scene.frame,
-        reader=scene.reader,
-        examples=ledger.worst.records(scene.reader, scene.runner),
-        samples=file,
-        causes=diagnose_causes(
-            scene.runner,
-            scene.reader,
-            ledger.setup,
-            asked=scene.plan.causes,
-            forwards=file.n_rows,
-            on_run=tell,
-        ),
-        started_at=started_at,
-        duration_s=round(time.monotonic() - began, 3),
-    )
-    return assemble(scene.plan, model.card, origin, gathered)
+    return conclude(scene, ledger, writer, card=model.card, origin=origin, clock=clock, on_run=tell)
