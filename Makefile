@@ -11,6 +11,8 @@ PORT ?= 8000
 ONCE ?=
 DATA ?= .holdfast
 JOBS ?= 3
+NETS ?=
+ROUNDS ?= 3
 # The newest of the usual names; PYTHON=/path/to/python chooses another.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -52,8 +54,8 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox, and the service under load
-	@for file in bench/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox; NETS=small28 ROUNDS=1 is quick, and the service under load
+	@$(BIN)/python bench/audit_speed.py $(NETS) --rounds $(ROUNDS)
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay
 	@rm -rf $(VENV) dist out .data .hypothesis .*_cache

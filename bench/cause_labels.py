@@ -1,6 +1,7 @@
 """Name the cause of moving scores for real classifiers.
 
-`python bench/cause_labels.py MODEL=IMAGES[=PRESET] …` prints one row per model: label, shares,
+`python bench/cause_labels.py MODEL=IMAGES[=PRESET] …` prints one row per model, of a
+folder or an archive of images: label, shares,
 drift under rolls by 1 px and by the total stride, stride, receptive field, head, seconds.
 """
 
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 from holdfast.audit import Origin, audit
+from holdfast.probes.pack import packed
 from holdfast.probes.probe_set import content_digest, open_probes
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
@@ -45,7 +47,7 @@ def audited(model: Path, images: Path, preset: str) -> AuditResult:
     opened = open_model(
         model.read_bytes(), hashlib.sha256(model.read_bytes()).hexdigest(), Terms(threads=1)
     )
-    with images.open("rb") as file:
+    with packed(images) as archive, archive.open("rb") as file:
         probes = open_probes(file)
         origin = Origin(
             probes_sha256="0" * 64, probes_digest=content_digest(probes), sandbox=HERE, threads=1
