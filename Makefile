@@ -54,7 +54,7 @@ fmt: $(VENV)/.stamp-dev ## format the code and mend what ruff can mend
 docs: $(VENV)/.stamp-dev ## write the generated reference pages
 	@$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox; NETS=small28 ROUNDS=1 is quick, and the service under load
+bench: $(VENV)/.stamp-bench ## measure speed against the bare model, IBM ART and Foolbox; NETS=small28 ROUNDS=1 is quick
 	@$(BIN)/python bench/audit_speed.py $(NETS) --rounds $(ROUNDS)
 
 clean: ## remove what was built and installed; the service's data in .holdfast stay
