@@ -81,7 +81,8 @@ def _places(folder: Path) -> dict[str, str]:
 
 
 def _folder_options(folder: Path) -> dict[str, object]:
-    return {**_places(folder), "store_processed": False}
+    # kombu looks into the folder once a second, which every shard would wait for
+    return {**_places(folder), "store_processed": False, "polling_interval": 0.2}
 
 
 def _redis_options(settings: WorkerSettings) -> dict[str, object]:

@@ -22,7 +22,8 @@ from holdfast.runtimes.onnx_taps import taps_of
 
 __all__ = ["concluded", "diagnose_causes"]
 
-_SHARE_OF_FORWARDS = 0.02
+_SHARE_OF_FORWARDS = 0.01
+_MAX_LANES = 4  # each holds a copy of the weights
 _LEVELS = (0.0, 127.5, 255.0)
 _SOME_FLIPS = 0.02
 
@@ -43,7 +44,7 @@ def diagnose_causes(
         reader: of the probes; the first ones of the order are looked at.
         setup: how pixels reach the model.
         asked: `plan.causes`.
-        forwards: how many views the audit ran; about 2 % of it are spent here, at least two images.
+        forwards: how many views the audit ran; about 1 % of it are spent here, at least two images.
         on_run: called after every run of a part of the graph, as a sign of life.
 
     Returns:
@@ -65,6 +66,7 @@ def diagnose_causes(
         forwards=int(_SHARE_OF_FORWARDS * forwards),
         centred=setup.kind not in MULTILABEL,
         tolerance=setup.tolerance,
+        lanes=min(_MAX_LANES, runner.lanes),
     )
     try:
         constants = setup.feed(_constant_views(images(1).shape, runner.card.channels))

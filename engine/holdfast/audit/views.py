@@ -68,8 +68,7 @@ class ViewRunner:
         if card.height_px is not None or card.width_px is not None:
             reason = "families.lattice.enlarge needs a model that takes any size"
             raise HoldfastError("input_spec_mismatch", reason=reason)
-        lanes = len(self._buffers)
-        return ViewRunner(self._model, self._frame, self._fill, lanes=lanes, enlarge=times)
+        return ViewRunner(self._model, self._frame, self._fill, lanes=self.lanes, enlarge=times)
 
     @property
     def model(self) -> ModelUnderTest:
@@ -80,6 +79,11 @@ class ViewRunner:
     def card(self) -> ModelCard:
         """What the model is."""
         return self._model.card
+
+    @property
+    def lanes(self) -> int:
+        """How many batches are on their way at a time."""
+        return len(self._buffers)
 
     @property
     def batch(self) -> int:
@@ -136,7 +140,7 @@ class ViewRunner:
         alone = 0 if self._met else 1  # how a model takes its batches shows in its first call
         yield from map(run, batches[:alone])
         self._met = True
-        with ThreadPoolExecutor(len(self._buffers), "lane") as lanes:
+        with ThreadPoolExecutor(self.lanes, "lane") as lanes:
             try:
                 yield from lanes.map(run, batches[alone:])
             finally:

@@ -1,6 +1,7 @@
 """What a few probes say about the cause: telescoping, stride phase and the maps of constants."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ _MAX_IMAGES, _MIN_IMAGES = 16, 2
 _MAX_BYTES = 256 << 20
 _DENSE_STRIDE = 8
 _HALF = 0.5
+_PIXEL = (1, 1)
 
 Batch = NDArray[np.float32]
 
@@ -36,11 +38,13 @@ class Terms:
         forwards: about so many images may go through the model.
         centred: whether a constant added to all scores of an image means nothing.
         tolerance: relative change of the scores that rounding may explain.
+        lanes: how many parts of the graph run at a time.
     """
 
     forwards: int
     centred: bool
     tolerance: float
+    lanes: int = 1
 
 
 @dataclass(frozen=True)
@@ -193,12 +197,12 @@ class _Run:
         tensors = [tap(batch) for batch in self.batches]
         whole = self.taps.tensors([self.cuts[-1].tensor])
         period_px = _period(stride, walked.input_size)
-        pixel = self._attributed(tensors, whole, (1, 1))
-        period = pixel if period_px == (1, 1) else None
-        if period is None and period_px is not None:
-            period = self._attributed(tensors, whole, period_px)
+        pixel, *more = self._attributed(
+            tensors, whole, [_PIXEL, *([period_px] if period_px not in (None, _PIXEL) else [])]
+        )
+        period = more[0] if more else pixel if period_px == _PIXEL else None
         still = pixel.scores[:, :1]
-        drifts = {max(roll): self._rolled_drift(whole, still, roll) for roll in rolls}
+        drifts = self._rolled_drifts(whole, still, rolls)
         floor = self._floor(still)
         return Evidence(
             facts=graph_facts(walked),
@@ -217,25 +221,35 @@ class _Run:
         )
 
     def _attributed(
-        self, tensors: Sequence[Sequence[Array]], whole: Head, shift_px: tuple[int, int]
-    ) -> Attribution:
+        self,
+        tensors: Sequence[Sequence[Array]],
+        whole: Head,
+        shifts_px: Sequence[tuple[int, int]],
+    ) -> list[Attribution]:
         found = attribute(
             self.taps,
             self.cuts,
             tensors,
             self.batches,
-            shift_px,
+            shifts_px,
             whole=whole,
             centred=self.terms.centred,
+            lanes=self.terms.lanes,
         )
-        return Attribution(found.errors, found.shares, found.scores[: self.n])
+        return [Attribution(each.errors, each.shares, each.scores[: self.n]) for each in found]
 
-    def _rolled_drift(
-        self, whole: Head, still: NDArray[np.float64], roll: tuple[int, int]
-    ) -> float | None:
-        parts = [as_scores(whole(rolled(batch, roll))[0]) for batch in self.batches]
-        after = np.concatenate(parts)[: self.n, None]
-        return self._drift(np.concatenate([still, after], axis=1))
+    def _rolled_drifts(
+        self, whole: Head, still: NDArray[np.float64], rolls: Sequence[tuple[int, int]]
+    ) -> dict[int, float | None]:
+        """The drift by roll; one axis of a roll is zero."""
+
+        def drift(roll: tuple[int, int]) -> float | None:
+            parts = [as_scores(whole(rolled(batch, roll))[0]) for batch in self.batches]
+            after = np.concatenate(parts)[: self.n, None]
+            return self._drift(np.concatenate([still, after], axis=1))
+
+        with ThreadPoolExecutor(self.terms.lanes, "cause") as pool:
+            return dict(zip(map(max, rolls), pool.map(drift, rolls), strict=True))
 
     def _drift(self, scores: NDArray[np.float64]) -> float | None:
         """Mean relative drift of the moved scores, None where it is not defined."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.diagnose.fields import Axis
 from holdfast.runtimes.image_graph import Array
@@ -105,13 +106,25 @@ def _rolled(tensor: Array, places: tuple[int, int], steps: tuple[float, float]) 
         return np.roll(tensor, tuple(int(step) for step in steps), places)
     if tensor.dtype.kind != "f":
         raise ValueError("whole numbers do not move by half a step")
-    spectrum = np.fft.fftn(tensor.astype(np.float64), axes=places)
-    for place, step in zip(places, steps, strict=True):
-        shape = [1] * tensor.ndim
-        shape[place] = -1
-        phase = np.exp(-2j * np.pi * np.fft.fftfreq(tensor.shape[place]) * step)
-        spectrum *= phase.reshape(shape)
-    return np.fft.ifftn(spectrum, axes=places).real.astype(tensor.dtype)
+    height, width = (tensor.shape[place] for place in places)
+    phases = _phases(height, width, steps)[:, : width // 2 + 1]
+    shape = [1] * tensor.ndim
+    shape[places[0]], shape[places[1]] = phases.shape
+    in_order = phases if places[0] < places[1] else phases.T
+    spectrum = np.fft.rfft2(tensor.astype(np.float64), axes=places)
+    spectrum *= in_order.reshape(shape)
+    return np.fft.irfft2(spectrum, (height, width), places).astype(tensor.dtype)
+
+
+def _phases(height: int, width: int, steps: tuple[float, float]) -> NDArray[np.complex128]:
+    """What multiplies the spectrum (h, w) of a real map that rolls by (dy, dx) positions.
+
+    Half the sampling rate has no phase; the mean with the mirrored conjugate leaves its cosine.
+    """
+    turns = np.add.outer(np.fft.fftfreq(height) * steps[0], np.fft.fftfreq(width) * steps[1])
+    phases = np.exp(-2j * np.pi * turns)
+    mirrored = np.roll(phases[::-1, ::-1], (1, 1), (0, 1))
+    return np.asarray((phases + mirrored.conj()) / 2)
 
 
 def _tokens_rolled(tensor: Array, place: Tokens, shift_px: tuple[int, int]) -> Array:

@@ -6,6 +6,7 @@ error on the scores, exactly (science reference, section 5.2).
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,42 +60,51 @@ def attribute(
     cuts: Sequence[Cut],
     tensors: Sequence[Sequence[Array]],
     batches: Batches,
-    shift_px: tuple[int, int],
+    shifts_px: Sequence[tuple[int, int]],
     *,
     whole: Head,
     centred: bool,
-) -> Attribution:
-    """Attribute the change of the scores under one shift to the pieces between the cuts.
+    lanes: int = 1,
+) -> list[Attribution]:
+    """Attribute the change of the scores under every shift to the pieces between the cuts.
 
     Args:
         taps: the graph.
         cuts: N + 1 of them, the image first and the scores last.
         tensors: per batch, what the cuts hold for the unmoved images, (N,) without the image.
         batches: the unmoved images.
-        shift_px: (dy, dx).
+        shifts_px: (dy, dx) each.
         whole: from the image to the scores.
         centred: whether a constant added to all scores of an image means nothing.
+        lanes: how many cuts are opened and run at a time.
 
     Raises:
         UntoldError: a part of the graph does not run on its own.
     """
     still = np.concatenate([as_scores(each[-1]) for each in tensors])
-    steps = [np.concatenate([as_scores(whole(rolled(batch, shift_px))[0]) for batch in batches])]
-    for number, cut in enumerate(cuts[1:-1]):
-        here = [each[number] for each in tensors]
-        steps.append(
-            still if isinstance(cut.place, Vector) else _after_moving(taps, cut, here, shift_px)
-        )
-    return _summed([*steps, still], centred=centred)
 
+    def after(number: int) -> list[NDArray[np.float64]]:
+        """Per shift, the scores when the tensor at a cut is moved."""
+        cut = cuts[number]
+        if isinstance(cut.place, Vector):
+            return [still] * len(shifts_px)
+        here = [each[number - 1] for each in tensors]
+        tail = taps.tail(cut.tensor, here[0])
+        return [
+            np.concatenate([as_scores(tail(moved(tensor, cut.place, shift))) for tensor in here])
+            for shift in shifts_px
+        ]
 
-def _after_moving(
-    taps: Taps, cut: Cut, tensors: Sequence[Array], shift_px: tuple[int, int]
-) -> NDArray[np.float64]:
-    """The scores when the tensor at a cut is moved."""
-    turned = [moved(tensor, cut.place, shift_px) for tensor in tensors]
-    tail = taps.tail(cut.tensor, turned[0])
-    return np.concatenate([as_scores(tail(tensor)) for tensor in turned])
+    def before(shift: tuple[int, int]) -> NDArray[np.float64]:
+        return np.concatenate([as_scores(whole(rolled(batch, shift))[0]) for batch in batches])
+
+    with ThreadPoolExecutor(lanes, "cause") as pool:
+        first = list(pool.map(before, shifts_px))
+        between = list(pool.map(after, range(1, len(cuts) - 1)))
+    return [
+        _summed([first[at], *(steps[at] for steps in between), still], centred=centred)
+        for at in range(len(shifts_px))
+    ]
 
 
 def _summed(steps: Sequence[NDArray[np.float64]], *, centred: bool) -> Attribution:

@@ -1,5 +1,6 @@
 """An ONNX model in ONNX Runtime, on the CPU."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, final
 
 import numpy as np
@@ -20,17 +21,21 @@ __all__ = [
     "MAX_GRAPH_BYTES",
     "OnnxModel",
     "Session",
+    "Weight",
     "as_fed",
     "card_of",
     "open_exact",
     "open_onnx",
     "session_of",
+    "weight_of",
 ]
 
 MAX_GRAPH_BYTES = 128 << 20
 """Models above this are not looked into: cutting their graph takes several times its size."""
 Session: TypeAlias = ort.InferenceSession
 """A loaded graph."""
+Weight: TypeAlias = ort.OrtValue
+"""A tensor that several loaded graphs share."""
 _SILENT = 4
 _UNKNOWN_OP = ("not a registered", "No Op registered", "is not a registered function/op")
 
@@ -55,6 +60,11 @@ def open_exact(data: bytes, sha256: str, terms: Terms) -> "OnnxModel":
     card, runnable = _gated(data, sha256, terms)
     kept = runnable if len(runnable) <= MAX_GRAPH_BYTES else None
     return OnnxModel(card, session_of(runnable, terms.threads), kept)
+
+
+def weight_of(values: NDArray[Any]) -> Weight:
+    """A tensor to share; its bytes are copied once."""
+    return ort.OrtValue.ortvalue_from_numpy(values)
 
 
 def _gated(data: bytes, sha256: str, terms: Terms | None) -> tuple[ModelCard, bytes]:
@@ -119,8 +129,12 @@ def as_fed(batch: NDArray[np.float32], layout: Layout, dtype: np.dtype[Any]) -> 
     return np.ascontiguousarray(ready, dtype)
 
 
-def session_of(data: bytes, threads: int) -> ort.InferenceSession:
+def session_of(
+    data: bytes, threads: int, weights: Mapping[str, Weight] | None = None
+) -> ort.InferenceSession:
     """A session for the bytes of a model that passed the gate.
+
+    `weights` are the tensors that the bytes name as external; nothing is read from a file.
 
     Raises:
         HoldfastError: `op_unknown`, `load_failed` or `memory_limit`.
@@ -134,6 +148,8 @@ def session_of(data: bytes, threads: int) -> ort.InferenceSession:
     options.add_session_config_entry(
         "optimization.constant_folding_max_output_size_in_bytes", str(64 << 20)
     )
+    if weights:
+        options.add_external_initializers(list(weights), list(weights.values()))
     try:
         return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - the runtime raises many kinds

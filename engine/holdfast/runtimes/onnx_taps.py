@@ -6,11 +6,12 @@ by ONNX Runtime; the file is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelCard
@@ -18,10 +19,20 @@ from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.image_graph import Array, ImageGraph, UntoldError
 from holdfast.runtimes.onnx_gate import parse
 from holdfast.runtimes.onnx_graph import image_graph
-from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, Session, as_fed, session_of
+from holdfast.runtimes.onnx_model import (
+    MAX_GRAPH_BYTES,
+    OnnxModel,
+    Session,
+    as_fed,
+    session_of,
+    weight_of,
+)
 from holdfast.runtimes.protocol import ModelUnderTest
 
 __all__ = ["Head", "Tail", "Taps", "taps_of"]
+
+_SHARED_BYTES = 4096
+_SHARED_TYPES = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.UINT8)
 
 
 def taps_of(model: ModelUnderTest, on_run: Callable[[], None] = lambda: None) -> "Taps":
@@ -44,7 +55,10 @@ def taps_of(model: ModelUnderTest, on_run: Callable[[], None] = lambda: None) ->
 
 @final
 class Taps:
-    """A graph that may be cut anywhere. Batches have the size that the model takes."""
+    """A graph that may be cut anywhere. Batches have the size that the model takes.
+
+    After `settle`, cuts and runs may be asked for from several threads at once.
+    """
 
     def __init__(
         self, proto: ModelProto, graph: ImageGraph, card: ModelCard, on_run: Callable[[], None]
@@ -56,9 +70,24 @@ class Taps:
         self._card = card
         self._known: dict[str, Array] = {}
         self._weights = {tensor.name: tensor for tensor in proto.graph.initializer}
+        self._shared = {
+            name: weight_of(numpy_helper.to_array(tensor))
+            for name, tensor in self._weights.items()
+            if tensor.data_type in _SHARED_TYPES and len(tensor.raw_data) >= _SHARED_BYTES
+        }
+        self._weights |= {name: _elsewhere(self._weights[name]) for name in self._shared}
         self._kinds = {value.name: value for value in proto.graph.input}
-        self.forwards = 0.0
+        self._counting = Lock()
+        self._image_ops = 0  # whole numbers: their sum does not depend on who is first
+
+    @property
+    def forwards(self) -> float:
         """Images that went through the model so far, parts of it counted as parts."""
+        return self._image_ops / self._all_ops
+
+    @property
+    def _all_ops(self) -> int:
+        return max(1, len(self.graph.ops))
 
     @property
     def card(self) -> ModelCard:
@@ -81,8 +110,7 @@ class Taps:
         nodes = self._after(cut)
         kind = helper.np_dtype_to_tensor_dtype(like.dtype)
         given = helper.make_tensor_value_info(cut, kind, like.shape)
-        share = len(nodes) / max(1, len(self.graph.ops))
-        return Tail(self, self._session(nodes, given, [self.graph.scores]), cut, share)
+        return Tail(self, self._session(nodes, given, [self.graph.scores]), cut, len(nodes))
 
     def _opened(self, names: Sequence[str]) -> Session:
         proto = self._proto
@@ -119,7 +147,8 @@ class Taps:
             graph, opset_imports=self._proto.opset_import, ir_version=self._proto.ir_version
         )
         try:
-            return session_of(model.SerializeToString(), 1)
+            shared = {name: self._shared[name] for name in read & set(self._shared)}
+            return session_of(model.SerializeToString(), 1, shared)
         except HoldfastError:
             raise UntoldError("a part of its graph does not load on its own") from None
 
@@ -127,13 +156,26 @@ class Taps:
         """What a session that takes the image gives."""
         dtype = np.dtype(self._card.inputs[0].dtype)
         fed = as_fed(batch, self._card.layout, dtype)
-        return self.count(len(batch), ran(session, {self.graph.image: fed}))
+        return self.count(len(batch) * self._all_ops, ran(session, {self.graph.image: fed}))
 
-    def count(self, images: float, values: list[Array]) -> list[Array]:
-        """Note that images went through, parts of the graph counted as parts."""
-        self.forwards += images
-        self._on_run()
+    def count(self, image_ops: int, values: list[Array]) -> list[Array]:
+        """Note that images went through so many operators, each counted once per image."""
+        with self._counting:
+            self._image_ops += image_ops
+            self._on_run()
         return values
+
+
+def _elsewhere(weight: TensorProto) -> TensorProto:
+    """A weight that lies in memory beside the graph; its file's name is never looked up."""
+    light = TensorProto(
+        name=weight.name,
+        dims=weight.dims,
+        data_type=weight.data_type,
+        data_location=TensorProto.EXTERNAL,
+    )
+    light.external_data.add(key="location", value="memory")
+    return light
 
 
 def ran(session: Session, feeds: Mapping[str, Array]) -> list[Array]:
@@ -168,11 +210,11 @@ class Head:
 class Tail:
     """From a tensor to the scores."""
 
-    def __init__(self, taps: Taps, session: Session, cut: str, share: float) -> None:
+    def __init__(self, taps: Taps, session: Session, cut: str, n_ops: int) -> None:
         """Use `Taps.tail`."""
-        self._taps, self._session, self._cut, self._share = taps, session, cut, share
+        self._taps, self._session, self._cut, self._n_ops = taps, session, cut, n_ops
 
     def __call__(self, tensor: Array) -> Array:
         """The scores that follow from a tensor at the cut, its batch as in `settle`."""
         values = ran(self._session, {self._cut: tensor})
-        return self._taps.count(len(tensor) * self._share, values)[0]
+        return self._taps.count(len(tensor) * self._n_ops, values)[0]
