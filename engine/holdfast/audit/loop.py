@@ -1,6 +1,7 @@
 """The measuring loop: block by block through the model, into the ledger and the per-sample file."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -18,6 +19,15 @@ from holdfast.families import ViewSpec
 from holdfast.records.job import Progress
 
 __all__ = ["Loop"]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Some probes of a block and the raw scores (n, V, k) of their views."""
+
+    probes: Sequence[Probe]
+    views: Sequence[ViewSpec]
+    raw: NDArray[np.float32]
 
 
 @dataclass
@@ -53,17 +63,46 @@ class Loop:
     def blocks(self) -> Generator[int, None, None]:
         """Measure block by block; gives the place behind each. Close it to stop early."""
         reader, size = self.scene.reader, self.start.block_images
-        with_controls = frozenset(reader.order[: self._controlled])
         with closing(reader.blocks(size, self.first, self.stop)) as blocks:
-            for first, stop, block in blocks:
+            for first, stop, halves in self._one_ahead(blocks):
                 if self._search is None or first % MEMORY == 0:
                     self._search = SpatialSearch(self.scene.layout.searched)
-                # exactly the first places have controls, wherever blocks and parts end
-                cut = sum(probe.index in with_controls for probe in block)
-                for part, controls in ((block[:cut], True), (block[cut:], False)):
-                    if part:
-                        self._block(part, self._search, with_controls=controls)
+                for half in halves:
+                    self._take(half, self._search)
                 yield stop
+
+    def _one_ahead(
+        self, blocks: Iterable[tuple[int, int, list[Probe]]]
+    ) -> Generator[tuple[int, int, list[_Scored]], None, None]:
+        """The blocks with their scores. The model is at the next one while one is worked on.
+
+        Not where that may be for nothing: in an audit that may stop, or that searches, which asks
+        the model by itself.
+        """
+        if self.ledger.stopping is not None or self.scene.layout.searched:
+            yield from map(self._scored, blocks)
+            return
+        with ThreadPoolExecutor(1, "ahead") as beside:
+            under_way: Future[tuple[int, int, list[_Scored]]] | None = None
+            for block in blocks:
+                before, under_way = under_way, beside.submit(self._scored, block)
+                if before is not None:
+                    yield before.result()
+            if under_way is not None:
+                yield under_way.result()
+
+    def _scored(self, found: tuple[int, int, list[Probe]]) -> tuple[int, int, list[_Scored]]:
+        """Exactly the first places have controls, wherever blocks and parts end."""
+        first, stop, block = found
+        with_controls = frozenset(self.scene.reader.order[: self._controlled])
+        cut = sum(probe.index in with_controls for probe in block)
+        halves = []
+        for half, controls in ((block[:cut], True), (block[cut:], False)):
+            if half:
+                check_labels(_labels(half), self.start.setup.n_classes)
+                views = self.scene.layout.views(controls=controls)
+                halves.append(_Scored(half, views, self._scores(half, views)))
+        return first, stop, halves
 
     def late_controls(self, places: int) -> None:
         """Measure the controls of the first images, whose cells are in the ledger already.
@@ -83,14 +122,11 @@ class Loop:
                     self.ledger.tally.add_controls(seen.flip[:, first:])
                     self.writer.write(block, seen)
 
-    def _block(self, block: Sequence[Probe], search: SpatialSearch, *, with_controls: bool) -> None:
-        labels = _labels(block)
-        check_labels(labels, self.start.setup.n_classes)
+    def _take(self, half: _Scored, search: SpatialSearch) -> None:
+        block, labels = half.probes, _labels(half.probes)
         layout, tally = self.scene.layout, self.ledger.tally
-        views = layout.views(controls=with_controls)
-        raw = self._scores(block, views)
-        self.ledger.watch.add(raw[:, 0], labels)
-        seen = self._compared(raw, block, views)
+        self.ledger.watch.add(half.raw[:, 0], labels)
+        seen = self._compared(half.raw, block, half.views)
         numbers = tally.add(seen, labels, tuple(probe.group for probe in block))
         self.ledger.worst.offer(block, seen)
         self.writer.write(block, seen)

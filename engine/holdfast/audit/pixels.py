@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
-from holdfast.geometry import Frame, Motion, Shift, Window
+from holdfast.geometry import Blur, Frame, Motion, Occlude, Shift, Window, Zoom
 from holdfast.runtimes.feed import Feed
 
 __all__ = ["Piece", "ViewMaker", "groups_of"]
@@ -19,7 +19,7 @@ Planes = NDArray[np.float32]
 _KEPT = 4
 _GROUP_BYTES = 1 << 20
 _MAX_GROUP = 64
-_COPIES = 2 * 4
+_COPIES = 3 * 4
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class _Look:
-    """A group ready to be cut: planes (n, c, h, w) in the model's order of channels."""
+    """A group ready to be cut: planes (n, c, h, w) in the model's order of channels.
+
+    `deep` are the same pixels as one canvas (h, w, n * c); None for a group of one.
+    """
 
     group: tuple[Probe, ...]
     window: Window
     pixels: Planes
     fed: Planes
+    deep: NDArray[np.float32] | None
 
 
 def groups_of(block: Sequence[Probe]) -> Iterator[tuple[Probe, ...]]:
@@ -105,8 +109,16 @@ class ViewMaker:
             fill = np.tile(self._fed_fill, len(piece))
             motion.view(_stacked(look.fed[these]), look.window, fill, _stacked(out))
             return
-        for pixels, view in zip(look.pixels[these], out, strict=True):
-            motion.view(pixels.transpose(1, 2, 0), look.window, self.fill, view.transpose(1, 2, 0))
+        if look.deep is not None and _takes_many(motion):
+            channels = out.shape[1]
+            many = np.empty((*self.frame.crop, len(piece) * channels), np.float32)
+            planes = slice(piece.start * channels, piece.stop * channels)
+            motion.view(look.deep[..., planes], look.window, self.fill, many)
+            _stacked(out)[...] = many
+        else:
+            for pixels, view in zip(look.pixels[these], out, strict=True):
+                canvas, seen = pixels.transpose(1, 2, 0), view.transpose(1, 2, 0)
+                motion.view(canvas, look.window, self.fill, seen)
         self.feed.normalise(out)
 
     def _look_at(self, group: tuple[Probe, ...]) -> _Look:
@@ -126,7 +138,13 @@ class ViewMaker:
             np.copyto(planes, probe.canvas[..., self.feed.sources].transpose(2, 0, 1))
         fed = pixels.copy()
         self.feed.normalise(fed)
-        return _Look(group, self.frame.window((height, width)), pixels, fed)
+        deep = np.ascontiguousarray(_stacked(pixels)) if len(group) > 1 else None
+        return _Look(group, self.frame.window((height, width)), pixels, fed, deep)
+
+
+def _takes_many(motion: Motion) -> bool:
+    """Whether it works on any number of channels at once; OpenCV's warp takes four."""
+    return isinstance(motion, Blur | Occlude) or (isinstance(motion, Zoom) and motion.zoom < 1)
 
 
 def _stacked(planes: Planes) -> Planes:

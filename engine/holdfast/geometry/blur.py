@@ -91,13 +91,20 @@ def _weights(
     warp: Spatial, size: Size, channels: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Kernels down and across: (R + 1, H or 1, W * channels or 1) each."""
+    down, across = (
+        kernels if kernels.shape[-1] == 1 else kernels.repeat(channels, -1)
+        for kernels in _kernels(warp, size)
+    )
+    return down, across
+
+
+@lru_cache(maxsize=32)
+def _kernels(warp: Spatial, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The same for one channel."""
     window = Window(0, 0, *size)
     rows, columns = sources(view_to_canvas(window, *warp.matrix_of), size)
     reach = max(1.0, 1.0 / warp.zoom)
-    down, across = (
-        still_kernel(at, reach).astype(np.float32).repeat(1 if at.shape[1] == 1 else channels, -1)
-        for at in (rows, columns)
-    )
+    down, across = (still_kernel(at, reach).astype(np.float32) for at in (rows, columns))
     return down, across
 
 

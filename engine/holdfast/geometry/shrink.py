@@ -19,6 +19,7 @@ from holdfast.geometry.protocol import Canvas, View, is_planar
 __all__ = ["Operator", "resample", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
 
 _BUFFERS = threading.local()
+_CV_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ def _transpose(pixels: View, out: View) -> None:
     """Rows become columns."""
     if pixels.shape[2] == 1:  # OpenCV knows no axis of length one
         out[...] = cv2.transpose(pixels[..., 0])[..., np.newaxis]
+        return
+    if pixels.shape[2] > _CV_CHANNELS:
+        out[...] = pixels.swapaxes(0, 1)
         return
     turned = cv2.transpose(pixels, dst=out)
     if turned is not out:  # OpenCV does not write into every layout

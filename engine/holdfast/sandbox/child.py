@@ -16,6 +16,7 @@ from holdfast.sandbox.lock import Bounds, LockLevel, SandboxUnavailableError, lo
 __all__: list[str] = []
 
 _OPEN_FILES = 128
+_SWITCH_S = 0.0005
 
 
 def _read_job(fd: int) -> bytes:
@@ -54,6 +55,9 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _main() -> None:
+    # A lane that comes back from the runtime would wait up to Python's 5 ms for another one, which
+    # is longer than a batch of small images takes.
+    sys.setswitchinterval(_SWITCH_S)
     raw = _read_job(int(sys.argv[1]))
     job = json.loads(raw)
     reply_fd = job["reply_fd"]

@@ -5,7 +5,7 @@ import pytest
 
 from holdfast.audit.canvases import Probe
 from holdfast.audit.pixels import Piece, ViewMaker, groups_of
-from holdfast.geometry import IDENTITY, Frame, Motion, Rotation, Shift, Zoom
+from holdfast.geometry import IDENTITY, Blur, Frame, Motion, Occlude, Rotation, Shift, Zoom
 from holdfast.records.plan import InputSpec, Preset
 from holdfast.runtimes.feed import feed_for
 from toy_probes import noise
@@ -19,6 +19,11 @@ MOTIONS: tuple[Motion, ...] = (
     Rotation(90),
     Zoom(1.3),
     Zoom(0.6),
+    Blur(Rotation(17.5)),
+    Blur(Zoom(0.6)),
+    Occlude(Shift(3, -2)),
+    Occlude(Shift(-25, 7)),
+    Occlude(Rotation(17.5)),
 )
 FRAME = Frame((30, 36), None)
 FILL = 90
