@@ -106,15 +106,15 @@ def _is_compared(body: AuditRequest, policy: GatePolicy | None) -> bool:
     return body.baseline is not None or (policy is not None and policy.baseline.branch is not None)
 
 
-def cancel(parts: Parts, audit_id: str) -> AuditView:
-    """Ask for the end of an audit.
+def cancel(parts: Parts, audit_id: str, reason: str | None = None) -> AuditView:
+    """Ask for the end of an audit, and keep why.
 
     Raises:
         HoldfastError: `not_found`, `already_finished`.
     """
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
-        if not jobs.request_cancel(session, row.id):
+        if not jobs.request_cancel(session, row.id, reason):
             raise HoldfastError("already_finished", id=row.id, state=row.state)
         session.expire_all()
         return one_audit(session, audit_id)

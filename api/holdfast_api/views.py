@@ -142,6 +142,7 @@ class AuditView(BaseModel):
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: ProgressView
     cancel_requested: bool
+    cancel_reason: str | None
     error: AuditErrorView | None
     decision: Literal["passed", "failed", "inconclusive"] | None
     baseline_id: str | None
