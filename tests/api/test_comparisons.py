@@ -10,7 +10,7 @@ from apiworld import FAILING, PASSING, NewWorld, World, comparison_of, result_of
 from holdfast.records.comparison import Comparison
 from holdfast.records.policy import Verdict
 from holdfast_api.rendering import VERSION
-from holdfast_db.tables import EventRow, ShardRow
+from holdfast_db.tables import AuditRow, EventRow, ShardRow
 
 DROP = {"assertions": {"translation.consistency": ["error", {"max_drop": 0.01}]}}
 _LOST = [
@@ -231,6 +231,14 @@ def test_another_question_is_measured(world: World, changed: dict[str, Any]) -> 
 def test_a_result_of_another_release_is_not_taken_over(world: World) -> None:
     provenance = result_of().provenance.model_dump(mode="json") | {"engine_version": "0.0.1"}
     world.done(result=result_of(provenance=provenance))
+    assert _view(world, world.audit(fresh=False))["state"] == "queued"
+
+
+def test_a_result_whose_file_is_gone_is_measured_again(world: World) -> None:
+    first = world.done(result=_same())
+    with world.parts.db.reading() as session:
+        samples = session.get_one(AuditRow, first).samples_sha256 or ""
+    world.parts.store.delete(samples)
     assert _view(world, world.audit(fresh=False))["state"] == "queued"
 
 
