@@ -27,7 +27,6 @@ __all__ = [
     "REFUSALS",
     "announce",
     "check_blob",
-    "commit",
     "complete",
     "create",
     "find_blob",
@@ -37,6 +36,7 @@ __all__ = [
     "kind_of_model",
     "note_offset",
     "open_upload",
+    "put_whole",
     "refuse",
     "show",
     "sniff_model",
@@ -168,12 +168,12 @@ def complete(
     except HoldfastError as error:
         refuse(parts, upload.id, error.code)
         raise
-    view = keep(parts, upload.id, commit(parts, writer))
+    view = keep(parts, upload.id, put_whole(parts, writer))
     parts.partials.remove(upload.id)
     return view
 
 
-def commit(parts: Parts, writer: BlobWriter, expected_sha256: str | None = None) -> StoredBlob:
+def put_whole(parts: Parts, writer: BlobWriter, expected_sha256: str | None = None) -> StoredBlob:
     """Give a file to the store. One that lay here unused gets a new day first.
 
     Else the clean-up could take it between this and the transaction that notes it.

@@ -44,7 +44,7 @@ def test_bytes_that_lay_here_unused_have_a_new_day_before_they_are_kept(world: W
         session.get_one(BlobRow, SHA).created_at -= timedelta(days=2)
     writer = world.parts.store.begin()
     writer.write(MODEL)
-    kept = storing.commit(world.parts, writer)
+    kept = storing.put_whole(world.parts, writer)
     assert clean_up(world.parts.db, world.parts.store, world.parts.partials) == Cleaned()
     assert world.parts.store.path(kept.sha256).read_bytes() == MODEL
 
