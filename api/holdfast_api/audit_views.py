@@ -18,6 +18,7 @@ OPEN_STATES: Final = frozenset({"queued", "running"})
 _COPIED: Final = (
     *("id", "project", "branch", "commit", "model_id", "probe_set_id", "state"),
     *("cancel_requested", "cancel_reason", "decision", "priority", "baseline_id", "reused_id"),
+    "stopped_early",
     *("created_at", "started_at", "finished_at"),
 )
 

@@ -252,6 +252,16 @@ def test_where_an_audit_stopped_depends_on_its_policy(world: World) -> None:
     assert _view(world, unasked)["state"] == "queued"
 
 
+def test_an_audit_that_stopped_early_says_so_and_so_does_who_takes_it_over(world: World) -> None:
+    evidence = {"alpha": 0.05, "policy_digest": "0" * 64, "n_planned": 100, "n_images": 64}
+    sequential = {**evidence, "stopped": True, "tests": []}
+    first = world.done(PASSING, result=_same(sequential=sequential))
+    again = _view(world, world.audit(fresh=False, policy=PASSING))
+    assert (_view(world, first)["stopped_early"], again["reused_id"]) == (True, first)
+    assert again["stopped_early"] is True
+    assert _view(world, world.done(result=_same()))["stopped_early"] is None
+
+
 def test_a_reused_result_is_compared_as_well(world: World) -> None:
     base = world.done(PASSING, result=_same(), branch="main", plan={"full": True})
     again = world.audit(fresh=False, policy=DROP, baseline={"branch": "main"})

@@ -136,7 +136,7 @@ def _compare(work: Work) -> Commit:
 
 def _result(work: Work, output: AuditOutput) -> Commit:
     result, samples = work.parts.put(output.result_json), work.parts.put(output.samples)
-    policy = work.policy
+    policy, sequential = work.policy, output.result.sequential
     verdict = None if policy is None else work.tools.judge(output.result, policy)
     finished = jobs.Finished(
         result_sha256=result.sha256,
@@ -144,6 +144,7 @@ def _result(work: Work, output: AuditOutput) -> Commit:
         verdict_json=canonical_json(verdict).decode() if verdict else None,
         decision=verdict.decision.value if verdict else None,
         measured=measured(output.result),
+        stopped_early=None if sequential is None else sequential.stopped,
     )
 
     def commit(session: Session) -> bool:

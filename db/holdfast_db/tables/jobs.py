@@ -20,6 +20,7 @@ class AuditRow(Base):
     newest one. `baseline_id` is the audit that this one is compared with. `reused_id` is the audit
     whose result this one took over because the same was asked. `cancel_reason` is what they said
     who asked for its end. `remove_requested` has it removed by the next clean-up after its end.
+    `stopped_early` tells of a sequential audit whether it did without some of the images.
     `finalized` counts how often the audit became `done`; more than once would be a fault of ours.
     """
 
@@ -53,6 +54,7 @@ class AuditRow(Base):
     error_fields: Mapped[dict[str, Any] | None]
     verdict: Mapped[str | None] = mapped_column(Text)
     decision: Mapped[Word | None]
+    stopped_early: Mapped[bool | None]
     result_sha256: Mapped[Sha256 | None]
     samples_sha256: Mapped[Sha256 | None]
     priority: Mapped[int] = mapped_column(default=0)
