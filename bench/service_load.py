@@ -5,6 +5,10 @@
 Starts `holdfast serve` on a loopback port with data in a temporary folder, and talks to it as any
 client would. Targets: 200 MB/s with less than 100 MB growth of the API's memory; the 99th
 percentile of a poll below 100 ms while two audits run.
+
+The audits have a thousand rotations each and no policy, so nothing stops them early; whenever one
+ends, its like is asked for anew. A poll counts if it lies wholly in a time in which two audits ran
+by their own `started_at` and `finished_at`; how long that was is printed.
 """
 
 import argparse
@@ -22,12 +26,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 DIGITS = Path(__file__).resolve().parents[1] / "examples" / "digits"
+NETS = ("everywhere.onnx", "gap.onnx")
 BLOCK = 1 << 20
 HEAD = b"\x08\x0a"
 """The first bytes of an ONNX file; nobody opens the rest of this upload."""
@@ -136,8 +142,8 @@ def upload(target: Service, size_bytes: int) -> tuple[float, int]:
     return size_bytes / took_s, target.memory_bytes("VmHWM") - before
 
 
-def submit(target: Service, model: Path, seed: int) -> str:
-    """Upload one of the example's nets and its images, and ask for all measurements."""
+def announce(target: Service, model: Path) -> dict[str, str]:
+    """Upload one of the example's nets and its images; what an audit of them starts with."""
     ids = {}
     for kind, path, where in (
         ("model", model, "models"),
@@ -150,38 +156,93 @@ def submit(target: Service, model: Path, seed: int) -> str:
             link.getresponse().read()
         body = {"name": path.name, "upload_id": announced["id"]}
         ids[kind] = target.ask("POST", f"/v1/{where}", body)["id"]
-    body = {"model_id": ids["model"], "probe_set_id": ids["probes"], "plan": {"seed": seed}}
-    return str(target.ask("POST", "/v1/audits", body)["id"])
+    return {"model_id": ids["model"], "probe_set_id": ids["probes"]}
+
+
+def plan(cells: int) -> dict[str, Any]:
+    """So many rotations of up to 45 degrees, nothing else."""
+    angles = [round(45 * (index + 1) / cells, 4) for index in range(cells)]
+    families = {"rotation": {"angles_deg": angles}}
+    return {"input": {"preset": "unit"}, "families": families, "controls": 0}
 
 
 @dataclass
-class Polls:
-    """What the clients saw."""
+class Lane:
+    """One net that is always being audited: as soon as an audit ends, its like is asked for."""
 
-    seconds: list[float] = field(default_factory=list)
-    bad: int = 0
+    target: Service
+    files: dict[str, str]
+    plan: dict[str, Any]
+    ids: list[str] = field(default_factory=list)
 
-    def quantile_ms(self, share: float) -> float:
-        """The nearest rank, in milliseconds."""
-        ranked = sorted(self.seconds)
-        return 1000 * ranked[min(len(ranked) - 1, int(share * len(ranked)))]
+    @property
+    def newest(self) -> str:
+        """The audit to look at now."""
+        return self.ids[-1]
+
+    def submit(self) -> None:
+        """Ask for one more; what the one before measured is not taken over."""
+        body = {**self.files, "plan": self.plan, "fresh": True}
+        self.ids.append(str(self.target.ask("POST", "/v1/audits", body)["id"]))
+
+    def run(self, stop: threading.Event) -> None:
+        """Keep an audit open until `stop` is set, or one fails."""
+        while not stop.wait(0.1):
+            state = _state(self.target, self)
+            if state == "failed":
+                return
+            if state == "done":
+                self.submit()
+
+    def spans(self) -> list[tuple[float, float]]:
+        """When its audits ran, in Unix time; one that still runs has no end yet."""
+        views = [self.target.ask("GET", f"/v1/audits/{audit}") for audit in self.ids]
+        return [
+            (_unix(view["started_at"]), _unix(view["finished_at"]))
+            for view in views
+            if view["started_at"]
+        ]
 
 
-def poll(target: Service, audits: list[str], clients: int, seconds: float) -> Polls:
+def _unix(text: str | None) -> float:
+    if text is None:
+        return time.time()
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def both(lanes: list[Lane]) -> list[tuple[float, float]]:
+    """When an audit of each lane ran."""
+    first, second = (lane.spans() for lane in lanes)
+    shared = [(max(a[0], b[0]), min(a[1], b[1])) for a in first for b in second]
+    return sorted(span for span in shared if span[0] < span[1])
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One answer: when it was asked for, when it had come, and its status."""
+
+    began: float
+    ended: float
+    took_s: float
+    status: int
+
+
+def poll(target: Service, lanes: list[Lane], clients: int, seconds: float) -> list[Poll]:
     """Each client asks for one audit, twice a second, on a connection that it keeps."""
-    polls, stop = Polls(), time.monotonic() + seconds
+    polls, stop = list[Poll](), time.monotonic() + seconds
 
     def client(number: int) -> None:
         link = http.client.HTTPConnection("127.0.0.1", target.port)
         time.sleep(0.5 * number / clients)
         while time.monotonic() < stop:
-            began = time.perf_counter()
-            link.request("GET", f"/v1/audits/{audits[number % len(audits)]}")
+            began, tick = time.time(), time.perf_counter()
+            link.request("GET", f"/v1/audits/{lanes[number % len(lanes)].newest}")
             answer = link.getresponse()
             answer.read()
-            polls.seconds.append(time.perf_counter() - began)
-            polls.bad += answer.status != http.HTTPStatus.OK
-            time.sleep(max(0.0, 0.5 - (time.perf_counter() - began)))
+            took_s = time.perf_counter() - tick
+            polls.append(Poll(began, time.time(), took_s, answer.status))
+            time.sleep(max(0.0, 0.5 - took_s))
         link.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
@@ -199,6 +260,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--cells", type=int, default=1000, help="rotations of an audit")
     asked = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} before the run")
@@ -208,32 +270,61 @@ def main() -> None:
         for _ in range(asked.rounds):
             rate, grown = upload(target, int(asked.gigabytes * 1000) * BLOCK)
             print(f"upload: {rate / 1e6:.0f} MB/s, memory of the API at most +{grown / 1e6:.0f} MB")
-        quiet = poll(target, _audits(target, wait=False), asked.clients, asked.seconds / 2)
-        _tell("no audit runs", quiet)
-        audits = _audits(target, wait=True)
-        _tell("two audits run", poll(target, audits, asked.clients, asked.seconds))
-        states = [target.ask("GET", f"/v1/audits/{audit}")["state"] for audit in audits]
-        print(f"the audits afterwards: {', '.join(states)}")
+        lanes = [Lane(target, announce(target, DIGITS / net), plan(asked.cells)) for net in NETS]
+        _idle(target, lanes)
+        _tell("no audit runs", poll(target, lanes, asked.clients, asked.seconds / 2))
+        _busy(target, lanes, asked.clients, asked.seconds)
 
 
-def _audits(target: Service, *, wait: bool) -> list[str]:
-    """Two audits; with `wait` when both run, else cancelled ones."""
-    names = ("everywhere.onnx", "gap.onnx")
-    audits = [submit(target, DIGITS / name, seed) for seed, name in enumerate(names)]
-    for audit in audits:
-        if not wait:
-            target.ask("POST", f"/v1/audits/{audit}/cancel", {})
-    wanted = {"running"} if wait else {"cancelled"}
-    while {target.ask("GET", f"/v1/audits/{audit}")["state"] for audit in audits} != wanted:
+def _idle(target: Service, lanes: list[Lane]) -> None:
+    """One cancelled audit per lane, to be looked at while none runs."""
+    for lane in lanes:
+        lane.submit()
+        target.ask("POST", f"/v1/audits/{lane.newest}/cancel", {})
+    while {_state(target, lane) for lane in lanes} != {"cancelled"}:
         time.sleep(0.2)
-    return audits
 
 
-def _tell(what: str, polls: Polls) -> None:
-    p50, p99 = polls.quantile_ms(0.5), polls.quantile_ms(0.99)
-    most = 1000 * max(polls.seconds)
-    seen = f"{len(polls.seconds)} polls, {polls.bad} not 200"
-    print(f"{what}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {most:.0f} ms; {seen}")
+def _busy(target: Service, lanes: list[Lane], clients: int, seconds: float) -> None:
+    """Poll while two audits run; count what was asked and answered in that time."""
+    for lane in lanes:
+        lane.submit()
+    while {_state(target, lane) for lane in lanes} != {"running"}:
+        time.sleep(0.2)
+    stop = threading.Event()
+    keepers = [threading.Thread(target=lane.run, args=(stop,)) for lane in lanes]
+    for keeper in keepers:
+        keeper.start()
+    began = time.time()
+    polls = poll(target, lanes, clients, seconds)
+    spans = [(max(a, began), b) for a, b in both(lanes) if b > began]
+    stop.set()
+    for keeper in keepers:
+        keeper.join()
+    if "failed" in {_state(target, lane) for lane in lanes}:
+        raise SystemExit("an audit failed")
+    counted = [p for p in polls if any(a <= p.began and p.ended <= b for a, b in spans)]
+    _tell("two audits run", counted)
+    together = sum(b - a for a, b in spans)
+    audits = sum(len(lane.ids) - 1 for lane in lanes)
+    whole = time.time() - began
+    print(f"two audits ran for {together:.1f} of {whole:.1f} s, {audits} audits in all")
+    print(f"not counted, because fewer than two ran: {len(polls) - len(counted)} polls")
+
+
+def _state(target: Service, lane: Lane) -> str:
+    return str(target.ask("GET", f"/v1/audits/{lane.newest}")["state"])
+
+
+def _tell(what: str, polls: list[Poll]) -> None:
+    if not polls:
+        print(f"{what}: no poll counts")
+        return
+    ranked = sorted(1000 * poll.took_s for poll in polls)
+    p50, p99 = (ranked[min(len(ranked) - 1, int(share * len(ranked)))] for share in (0.5, 0.99))
+    bad = sum(poll.status != http.HTTPStatus.OK for poll in polls)
+    seen = f"{len(polls)} polls, {bad} not 200"
+    print(f"{what}: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {ranked[-1]:.0f} ms; {seen}")
 
 
 if __name__ == "__main__":

@@ -139,6 +139,7 @@ class World:
             verdict_json=verdict.model_dump_json() if verdict else None,
             decision=verdict.decision.value if verdict else None,
             measured=measured(result),
+            stopped_early=None if result.sequential is None else result.sequential.stopped,
         )
         with self.parts.db.transaction() as session:
             assert jobs.finish(session, claim, finished)

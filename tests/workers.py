@@ -170,12 +170,13 @@ def working(
     *,
     ready: bool = True,
     within: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Iterator[Worker]:
     """Run a worker for the length of the block; `within` stands before its command."""
     log = data / f"{name}.log"
     around = {"HOLDFAST_DATA": str(data), "HOLDFAST_SOFT_SHUTDOWN_S": "0", **(env or {})}
     settings = [f"{key}={value}" for key, value in around.items()]
-    program = [sys.executable, "-m", "holdfast_worker", "--name", f"{name}@test"]
+    program = [sys.executable, "-m", "holdfast_worker", "--name", f"{name}@test", *options]
     with running(["setsid", "env", *settings, *within, *program], log=log) as process:
         worker = Worker(process, log)
         if ready:

@@ -36,6 +36,7 @@ class AuditLine:
     is_done: bool
     can_retry: bool
     cancel_requested: bool
+    cancel_reason: str | None
     decision: str | None
     error: AuditErrorView | None
     stage_text: str
@@ -68,6 +69,7 @@ def audit_line(audit: AuditView) -> AuditLine:
         is_done=audit.state == "done",
         can_retry=audit.state in ("failed", "cancelled"),
         cancel_requested=audit.cancel_requested,
+        cancel_reason=audit.cancel_reason,
         decision=audit.decision,
         error=audit.error,
         stage_text=_stage(audit),

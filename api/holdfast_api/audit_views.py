@@ -17,8 +17,9 @@ __all__ = ["OPEN_STATES", "audit_row", "audit_views", "one_audit"]
 OPEN_STATES: Final = frozenset({"queued", "running"})
 _COPIED: Final = (
     *("id", "project", "branch", "commit", "model_id", "probe_set_id", "state"),
-    *("cancel_requested", "decision", "priority", "created_at", "started_at", "finished_at"),
-    *("baseline_id", "reused_id"),
+    *("cancel_requested", "cancel_reason", "decision", "priority", "baseline_id", "reused_id"),
+    "stopped_early",
+    *("created_at", "started_at", "finished_at"),
 )
 
 

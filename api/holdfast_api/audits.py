@@ -12,7 +12,7 @@ from holdfast_api.audit_views import OPEN_STATES, audit_views, one_audit
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
 from holdfast_api.repeating import RepeatableRoute
-from holdfast_api.requests import AuditQuery, AuditRequest
+from holdfast_api.requests import AuditQuery, AuditRequest, CancelRequest
 from holdfast_api.views import AuditListView, AuditView
 from holdfast_db.queries import AuditFilters, list_audits
 
@@ -63,9 +63,9 @@ async def get_one_audit(
 @router.post(
     "/{audit_id}/cancel", status_code=202, responses=declare("not_found", "already_finished")
 )
-def cancel_audit(audit_id: str, parts: PartsDep) -> AuditView:
+def cancel_audit(audit_id: str, parts: PartsDep, body: CancelRequest | None = None) -> AuditView:
     """Cancel a queued or running audit; a running one ends within seconds."""
-    return owning.cancel(parts, audit_id)
+    return owning.cancel(parts, audit_id, None if body is None else body.reason)
 
 
 @router.post(

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, final
 
+from starlette.datastructures import Headers
+
 from holdfast_api.sessions import cookie_owner, key_from, same_token, sign
 from holdfast_api.settings import ApiSettings
 from holdfast_db.session import Database
@@ -67,6 +69,21 @@ class Door:
             with self._db.reading() as session:
                 self._was_on = any_token(session)
         return self._was_on
+
+    def known(self, headers: Headers, cookie: str) -> Caller | None:
+        """Whose request this is, by its token, else by its session."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            caller = self.by_secret(given.strip())
+            if caller is not None:
+                return caller
+        return self.by_cookie(cookie)
+
+    def lets_stay(self, caller: Caller, headers: Headers, cookie: str) -> bool:
+        """Whether a request that was let in would be let in now: tokens end, and come into use."""
+        if caller.id == EVERYBODY.id:
+            return not self.is_on()
+        return self.known(headers, cookie) is not None
 
     def by_secret(self, secret: str) -> Caller | None:
         """The owner of a token, while it is good."""

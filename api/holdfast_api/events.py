@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
 from holdfast_api.audit_views import OPEN_STATES, audit_row
 from holdfast_api.parts import Parts, PartsDep
 from holdfast_api.problems import declare
+from holdfast_api.sessions import COOKIE
 from holdfast_db.queries import events_after
 
 __all__ = ["router"]
@@ -42,6 +43,11 @@ def _event(row_id: int, kind: str, data: dict[str, Any]) -> ServerSentEvent:
     return ServerSentEvent(id=str(row_id), event=kind, data=data)
 
 
+def _may_stay(request: Request, parts: Parts) -> bool:
+    cookie = request.cookies.get(COOKIE, "")
+    return parts.door.lets_stay(parts.caller, request.headers, cookie)
+
+
 def _first(
     audit_id: str,
     parts: PartsDep,
@@ -60,13 +66,18 @@ def _first(
     responses={204: {"description": "Nothing more will come."}, **declare("not_found")},
 )
 async def get_events(
-    audit_id: str, parts: PartsDep, step: Annotated[_Step, Depends(_first)]
+    audit_id: str, request: Request, parts: PartsDep, step: Annotated[_Step, Depends(_first)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Events `state`, `progress`, `decided` and `finished`; resumes after `Last-Event-ID`."""
+    """Events `state`, `progress`, `decided` and `finished`; resumes after `Last-Event-ID`.
+
+    The stream ends with the token that it was asked for with.
+    """
     while True:
         for event in step.events:
             yield event
         if not step.is_open:
             return
         await anyio.sleep(parts.settings.poll_s)
+        if not await anyio.to_thread.run_sync(_may_stay, request, parts):
+            return
         step = await anyio.to_thread.run_sync(_look, parts, audit_id, step.last_id)

@@ -181,7 +181,7 @@ def get_samples_csv(audit_id: str, parts: PartsDep, if_none_match: IfNoneMatch =
     if is_known(headers, if_none_match):
         return not_modified(headers)
     if find_spec("pyarrow") is None:
-        raise HoldfastError("missing_extra", extra="audit")
+        raise HoldfastError("missing_extra", extra="server")
     blocks = samples_csv(
         parts.store.path(row.samples_sha256 or ""), mode=parts.settings.sandbox, limits=_CSV_LIMITS
     )

@@ -99,7 +99,7 @@ class Guard:
 
     def _identified(self, request: Request) -> Caller:
         try:
-            caller = self._known(request)
+            caller = self._door.known(request.headers, request.cookies.get(COOKIE, ""))
         except SQLAlchemyError:
             _log.exception("database_failed")
             raise HoldfastError("database_unavailable") from None
@@ -108,14 +108,6 @@ class Guard:
         if caller is None:
             raise HoldfastError("unauthorized")
         return caller
-
-    def _known(self, request: Request) -> Caller | None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            caller = self._door.by_secret(given.strip())
-            if caller is not None:
-                return caller
-        return self._door.by_cookie(request.cookies.get(COOKIE, ""))
 
 
 def _is_open(request: Request) -> bool:

@@ -116,10 +116,10 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         codes.update(_WITH_JSON)
     if any(parameter["in"] != "path" for parameter in operation.get("parameters", [])):
         codes.add("invalid_request")
-    if operation["tags"] != ["Service"]:
+    scope = operation[SCOPE] = SCOPES.get(operation["operationId"], _UNDECLARED)
+    if operation["tags"] != ["Service"] or scope != OPEN:
         codes.update(EVERYWHERE)
         codes.update(("cross_site",) if method in _UNSAFE else ())
-    scope = operation[SCOPE] = SCOPES.get(operation["operationId"], _UNDECLARED)
     if scope != OPEN:
         codes.update(_WITH_TOKEN)
         operation["security"] = [{"token": []}, {}]

@@ -20,7 +20,7 @@ from holdfast_api.filing import filed_under
 from holdfast_api.ids import known_id
 from holdfast_api.parts import Parts
 from holdfast_api.requests import AuditRequest
-from holdfast_api.reusing import find_taken, sameness
+from holdfast_api.reusing import are_kept, find_taken, sameness
 from holdfast_api.ringing import ring_for
 from holdfast_api.views import AuditView
 from holdfast_db import jobs
@@ -55,7 +55,7 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
     with parts.db.transaction() as session:
         _check_parts(session, new)
         ensure_project(session, project)
-        if taken is None:
+        if taken is None or not are_kept(session, parts, taken):
             _check_queue(session, parts, project)
             audit_id = jobs.submit(session, new, shard_images=parts.settings.shard_images)
         else:
@@ -106,15 +106,15 @@ def _is_compared(body: AuditRequest, policy: GatePolicy | None) -> bool:
     return body.baseline is not None or (policy is not None and policy.baseline.branch is not None)
 
 
-def cancel(parts: Parts, audit_id: str) -> AuditView:
-    """Ask for the end of an audit.
+def cancel(parts: Parts, audit_id: str, reason: str | None = None) -> AuditView:
+    """Ask for the end of an audit, and keep why.
 
     Raises:
         HoldfastError: `not_found`, `already_finished`.
     """
     with parts.db.transaction() as session:
         row = audit_row(session, audit_id)
-        if not jobs.request_cancel(session, row.id):
+        if not jobs.request_cancel(session, row.id, reason):
             raise HoldfastError("already_finished", id=row.id, state=row.state)
         session.expire_all()
         return one_audit(session, audit_id)

@@ -40,6 +40,13 @@ _CUT_OFF: Final = frozenset(
         *("upload_busy", "wrong_offset"),
     }
 )
+_NAMES: Final = {
+    **{word: word.upper() for word in ("onnx", "npz", "json", "ir", "url")},
+    "torchscript": "TorchScript",
+    "torch": "PyTorch",
+    "pt2": ".pt2",
+}
+"""Words of codes that are not written in small letters."""
 _RETRIED: Final = frozenset({429, 503})
 _RETRY_S: Final = "30"
 _MAX_FIELD_ERRORS = 20
@@ -78,7 +85,8 @@ class ProblemView(BaseModel):
 
 def title_of(code: str) -> str:
     """The short name of an error, the same in every occurrence."""
-    return code.replace("_", " ").capitalize()
+    words = code.capitalize().split("_")
+    return " ".join(_NAMES.get(word.lower(), word) for word in words)
 
 
 def problem_of(

@@ -21,6 +21,7 @@ __all__ = [
     "AssetQuery",
     "AuditQuery",
     "AuditRequest",
+    "CancelRequest",
     "GateRequest",
     "ModelRequest",
     "PageQuery",
@@ -186,6 +187,12 @@ class AuditRequest(Request):
     baseline: BaselineChoice | None = None
     fresh: bool = False
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
+
+
+class CancelRequest(Request):
+    """Says why an audit is not wanted any more; shown to whoever looks at it later."""
+
+    reason: Title | None = None
 
 
 class PageQuery(BaseModel):

@@ -153,7 +153,7 @@ def _finish(parts: Parts, upload: UploadView, appender: Appender) -> UploadView:
         try:
             for block in appender.blocks():
                 writer.write(block)
-            blob = writer.commit(upload.sha256)
+            blob = storing.put_whole(parts, writer, upload.sha256)
         finally:
             writer.abort()
     except HoldfastError as error:

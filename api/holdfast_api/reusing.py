@@ -1,5 +1,7 @@
 """An audit that was made before is not made again: its result is taken over, and says so."""
 
+from sqlalchemy.orm import Session
+
 from holdfast.errors import HoldfastError
 from holdfast.gate import judge
 from holdfast.records.base import canonical_json
@@ -8,10 +10,11 @@ from holdfast_api.parts import Parts
 from holdfast_api.rendering import VERSION
 from holdfast_api.stored import read_result
 from holdfast_db import jobs
+from holdfast_db.assets import keep_blob
 from holdfast_db.gates import measured
 from holdfast_db.queries import get_model, get_probe_set
 
-__all__ = ["find_taken", "sameness"]
+__all__ = ["are_kept", "find_taken", "sameness"]
 
 
 def sameness(parts: Parts, new: jobs.NewAudit, *, sequential: bool) -> jobs.Sameness:
@@ -53,3 +56,14 @@ def find_taken(parts: Parts, same: jobs.Sameness, policy: GatePolicy | None) -> 
         verdict_json=None if verdict is None else canonical_json(verdict).decode(),
         decision=None if verdict is None else verdict.decision.value,
     )
+
+
+def are_kept(session: Session, parts: Parts, taken: jobs.Taken) -> bool:
+    """Whether the files of a result that is taken over are here, and stay until this is committed.
+
+    The audit that they came from may have been removed since it was found, and they with it.
+    """
+    files = (taken.source.result_sha256 or "", taken.source.samples_sha256 or "")
+    for sha256 in files:
+        keep_blob(session, sha256)
+    return all(parts.store.exists(sha256) for sha256 in files)

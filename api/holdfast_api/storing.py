@@ -36,6 +36,7 @@ __all__ = [
     "kind_of_model",
     "note_offset",
     "open_upload",
+    "put_whole",
     "refuse",
     "show",
     "sniff_model",
@@ -167,9 +168,22 @@ def complete(
     except HoldfastError as error:
         refuse(parts, upload.id, error.code)
         raise
-    view = keep(parts, upload.id, writer.commit())
+    view = keep(parts, upload.id, put_whole(parts, writer))
     parts.partials.remove(upload.id)
     return view
+
+
+def put_whole(parts: Parts, writer: BlobWriter, expected_sha256: str | None = None) -> StoredBlob:
+    """Give a file to the store. One that lay here unused gets a new day first.
+
+    Else the clean-up could take it between this and the transaction that notes it.
+
+    Raises:
+        HoldfastError: `checksum_mismatch`, `storage_full`, `storage_unavailable`.
+    """
+    with parts.whole_db.transaction() as session:
+        keep_blob(session, writer.sha256)
+    return writer.commit(expected_sha256)
 
 
 def note_offset(parts: Parts, upload_id: str, offset: int) -> None:

@@ -128,7 +128,8 @@ class AuditView(BaseModel):
     """An audit. `state` tells how the job went, `decision` what the gate said.
 
     `baseline_id` is the audit that it is compared with, `reused_id` the one whose result it took
-    over, because the same had been measured before.
+    over, because the same had been measured before. `stopped_early` is null for an audit that was
+    not to stop before its last image.
     """
 
     id: str
@@ -142,8 +143,10 @@ class AuditView(BaseModel):
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: ProgressView
     cancel_requested: bool
+    cancel_reason: str | None
     error: AuditErrorView | None
     decision: Literal["passed", "failed", "inconclusive"] | None
+    stopped_early: bool | None
     baseline_id: str | None
     reused_id: str | None
     priority: int

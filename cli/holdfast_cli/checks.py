@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 
 from holdfast.errors import HoldfastError
 from holdfast_cli.local import NEEDS, absent
 from holdfast_cli.problems import internal
+
+if TYPE_CHECKING:
+    from holdfast_db.counts import WorkerAge
 
 __all__ = ["Check", "checks"]
 
@@ -117,8 +120,15 @@ def _workers(data: Path) -> tuple[bool | None, str]:
         workers = read_counts(session).workers
     if not workers:
         return None, "none has reported"
-    told = [f"{each.hostname} {each.silent_s:.0f} s ago" for each in workers]
-    return any(each.silent_s <= _FRESH_S for each in workers), f"last seen: {', '.join(told)}"
+    told = ", ".join(_worker(each) for each in workers)
+    return any(each.silent_s <= _FRESH_S for each in workers), f"last seen: {told}"
+
+
+def _worker(seen: "WorkerAge") -> str:
+    about = [f"{seen.slots} at a time"]
+    about += [seen.gpu] if seen.gpu else []
+    about += [] if seen.sandboxed else ["without a full sandbox"]
+    return f"{seen.hostname} {seen.silent_s:.0f} s ago ({', '.join(about)})"
 
 
 def _broker(data: Path) -> tuple[bool | None, str]:

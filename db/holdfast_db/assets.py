@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holdfast_db.clock import db_now
-from holdfast_db.inserting import insert_if_new
+from holdfast_db.inserting import insert_if_new, insert_or_update
 from holdfast_db.store import StoredBlob
 from holdfast_db.tables import BlobRow, ModelRow, ProbeSetRow
 
@@ -39,11 +39,10 @@ class NewProbeSet:
 
 def add_blob(session: Session, blob: StoredBlob) -> None:
     """Note that a file is in the store; noting it again gives it a new day (see `retention`)."""
-    values = {"sha256": blob.sha256, "size_bytes": blob.size_bytes}
-    now = db_now(session)
-    if not insert_if_new(session, BlobRow, {**values, "created_at": now}):
-        here = BlobRow.sha256 == blob.sha256
-        session.execute(update(BlobRow).where(here).values(created_at=now))
+    now = {"created_at": db_now(session)}
+    values = {"sha256": blob.sha256, "size_bytes": blob.size_bytes, **now}
+    # One statement: between two the clean-up could remove the row that the first one has seen.
+    insert_or_update(session, BlobRow, values, key=["sha256"], new=now)
 
 
 def keep_blob(session: Session, sha256: str) -> None:

@@ -17,11 +17,14 @@ _MAX_ENDED = 10_000
 
 @dataclass(frozen=True)
 class WorkerAge:
-    """How long ago a worker said that it lives."""
+    """How long ago a worker said that it lives, and what it then said of itself."""
 
     hostname: str
     queues: tuple[str, ...]
     silent_s: float
+    slots: int = 1
+    gpu: str | None = None
+    sandboxed: bool = True
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,15 @@ def _ended(session: Session, table: type[AuditRow | ShardRow], now: datetime) ->
 def _workers(session: Session, now: datetime) -> tuple[WorkerAge, ...]:
     rows = session.scalars(select(WorkerRow).order_by(WorkerRow.hostname))
     return tuple(
-        WorkerAge(row.hostname, tuple(row.queues), _seconds(row.last_seen, now)) for row in rows
+        WorkerAge(
+            hostname=row.hostname,
+            queues=tuple(row.queues),
+            silent_s=_seconds(row.last_seen, now),
+            slots=row.slots,
+            gpu=row.gpu,
+            sandboxed=bool(row.sandbox.get("ok")),
+        )
+        for row in rows
     )
 
 

@@ -1,6 +1,6 @@
 """Signs of life of workers, and leases for what only one process may do at a time."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -12,22 +12,29 @@ from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
 from holdfast_db.tables import AuditRow, LeaseRow, ShardRow, WorkerRow
 
-__all__ = ["hold_lease", "running_shards", "say_alive", "say_goodbye"]
+__all__ = ["SignOfLife", "hold_lease", "running_shards", "say_alive", "say_goodbye"]
 
 _FORGET_S = 7 * 24 * 3600
 
 
-def say_alive(
-    session: Session, hostname: str, boot_id: str, queues: Sequence[str], sandbox: dict[str, Any]
-) -> None:
+@dataclass(frozen=True)
+class SignOfLife:
+    """What a worker says of itself; see `WorkerRow`."""
+
+    hostname: str
+    boot_id: str
+    queues: tuple[str, ...] = ("cpu",)
+    sandbox: dict[str, Any] = field(default_factory=dict)
+    slots: int = 1
+    gpu: str | None = None
+
+
+def say_alive(session: Session, sign: SignOfLife) -> None:
     """Note that a worker lives, and forget those that were silent for a week."""
     now = db_now(session)
     old = WorkerRow.last_seen < now - timedelta(seconds=_FORGET_S)
     changed(session, delete(WorkerRow).where(old))
-    row = WorkerRow(
-        hostname=hostname, boot_id=boot_id, last_seen=now, queues=list(queues), sandbox=sandbox
-    )
-    session.merge(row)
+    session.merge(WorkerRow(**{**vars(sign), "queues": list(sign.queues)}, last_seen=now))
 
 
 def say_goodbye(session: Session, hostname: str, boot_id: str) -> None:

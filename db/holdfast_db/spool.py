@@ -110,6 +110,11 @@ class BlobWriter:
         self._partial = Path(name)
         self._file = os.fdopen(fd, "wb")
 
+    @property
+    def sha256(self) -> str:
+        """The digest of the bytes so far."""
+        return self._hash.hexdigest()
+
     def write(self, block: bytes) -> None:
         """Add bytes.
 
@@ -159,7 +164,7 @@ class BlobWriter:
         return StoredBlob(sha256, self._size_bytes)
 
     def _check(self, expected_sha256: str | None) -> str:
-        sha256 = self._hash.hexdigest()
+        sha256 = self.sha256
         if expected_sha256 is not None and expected_sha256.lower() != sha256:
             raise HoldfastError("checksum_mismatch")
         return sha256

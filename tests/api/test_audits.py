@@ -1,12 +1,14 @@
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from apiworld import PASSING, NewWorld, World, result_of
 from holdfast_api.owning import submit
 from holdfast_api.requests import AuditRequest
+from holdfast_db import jobs
 
 
 def test_an_audit_is_written_first_and_rung_for_afterwards(world: World) -> None:
@@ -134,6 +136,34 @@ def test_a_running_audit_is_asked_to_end(world: World) -> None:
     view = world.client.post(f"/v1/audits/{audit_id}/cancel").json()
     assert (view["state"], view["cancel_requested"]) == ("running", True)
     assert world.beat(claim, 1, 2).cancel
+
+
+@pytest.mark.parametrize("how", [{}, {"json": {}}, {"json": {"reason": None}}])
+def test_who_cancels_need_not_say_why(world: World, how: dict[str, Any]) -> None:
+    answer = world.client.post(f"/v1/audits/{world.audit()}/cancel", **how)
+    assert (answer.status_code, answer.json()["cancel_reason"]) == (202, None)
+
+
+def test_why_an_audit_was_cancelled_is_kept_until_it_is_tried_again(world: World) -> None:
+    url = f"/v1/audits/{world.audit()}"
+    claim = world.claim()
+    world.client.post(f"{url}/cancel", json={"reason": "the wrong\x1b[31m\u202e model"})
+    assert world.client.get(url).json()["cancel_reason"] == "the wrong[31m model"
+    world.client.post(f"{url}/cancel")
+    with world.parts.db.transaction() as session:
+        assert jobs.cancelled(session, claim)
+    view = world.client.get(url).json()
+    assert (view["state"], view["cancel_reason"]) == ("cancelled", "the wrong[31m model")
+    assert '"cancel_reason": "the wrong[31m model"' in world.client.get(f"{url}/events").text
+    assert world.client.post(f"{url}/retry").json()["cancel_reason"] is None
+
+
+@pytest.mark.parametrize("reason", ["", "\u202e", 5, "x" * 10_001])
+def test_a_reason_is_a_line_of_text(world: World, reason: object) -> None:
+    url = f"/v1/audits/{world.audit()}"
+    answer = world.client.post(f"{url}/cancel", json={"reason": reason})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert world.client.get(url).json()["state"] == "queued"
 
 
 def test_a_failed_audit_tells_why_in_our_words(world: World) -> None:

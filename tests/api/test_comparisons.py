@@ -10,7 +10,7 @@ from apiworld import FAILING, PASSING, NewWorld, World, comparison_of, result_of
 from holdfast.records.comparison import Comparison
 from holdfast.records.policy import Verdict
 from holdfast_api.rendering import VERSION
-from holdfast_db.tables import EventRow, ShardRow
+from holdfast_db.tables import AuditRow, EventRow, ShardRow
 
 DROP = {"assertions": {"translation.consistency": ["error", {"max_drop": 0.01}]}}
 _LOST = [
@@ -234,6 +234,14 @@ def test_a_result_of_another_release_is_not_taken_over(world: World) -> None:
     assert _view(world, world.audit(fresh=False))["state"] == "queued"
 
 
+def test_a_result_whose_file_is_gone_is_measured_again(world: World) -> None:
+    first = world.done(result=_same())
+    with world.parts.db.reading() as session:
+        samples = session.get_one(AuditRow, first).samples_sha256 or ""
+    world.parts.store.delete(samples)
+    assert _view(world, world.audit(fresh=False))["state"] == "queued"
+
+
 def test_where_an_audit_stopped_depends_on_its_policy(world: World) -> None:
     first = world.done(PASSING, result=_same())
     world.client.post(f"/v1/audits/{first}/gate", json={"policy": FAILING})
@@ -242,6 +250,16 @@ def test_where_an_audit_stopped_depends_on_its_policy(world: World) -> None:
     assert _view(world, other)["state"] == "queued"
     unasked = world.audit(fresh=False)
     assert _view(world, unasked)["state"] == "queued"
+
+
+def test_an_audit_that_stopped_early_says_so_and_so_does_who_takes_it_over(world: World) -> None:
+    evidence = {"alpha": 0.05, "policy_digest": "0" * 64, "n_planned": 100, "n_images": 64}
+    sequential = {**evidence, "stopped": True, "tests": []}
+    first = world.done(PASSING, result=_same(sequential=sequential))
+    again = _view(world, world.audit(fresh=False, policy=PASSING))
+    assert (_view(world, first)["stopped_early"], again["reused_id"]) == (True, first)
+    assert again["stopped_early"] is True
+    assert _view(world, world.done(result=_same()))["stopped_early"] is None
 
 
 def test_a_reused_result_is_compared_as_well(world: World) -> None:

@@ -30,7 +30,12 @@ def test_a_finished_audit_tells_its_story_and_ends(world: World) -> None:
     events = _read(answer.text)
     assert [kind for _, kind, _ in events] == ["state", "state", "progress", "finished"]
     assert events[2][2] == {"stage": "probing", "done": 5, "total": 10}
-    assert events[-1][2] == {"state": "done", "decision": "passed", "error_code": None}
+    assert events[-1][2] == {
+        "state": "done",
+        "decision": "passed",
+        "error_code": None,
+        "cancel_reason": None,
+    }
 
 
 def test_a_reader_resumes_where_it_was(world: World) -> None:

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from apiworld import FAILING, PASSING, World
-from holdfast.audit.samples import SCHEMA
 from holdfast.gate import read_policy
 from holdfast.records.base import digest
+from holdfast.samples import SCHEMA
 from holdfast_db.tables import AuditRow
 
 _FORMS = {

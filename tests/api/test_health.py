@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from apiworld import NewWorld, World
 from holdfast_api.rendering import VERSION
-from holdfast_db.presence import say_alive
+from holdfast_db.presence import SignOfLife, say_alive
 from holdfast_db.tables import WorkerRow
 
 _SANDBOX = {"mode": "required", "in_force": True}
@@ -11,7 +11,7 @@ _SANDBOX = {"mode": "required", "in_force": True}
 
 def _worker(world: World) -> None:
     with world.parts.db.transaction() as session:
-        say_alive(session, "worker-1", "0" * 36, ["cpu"], _SANDBOX)
+        say_alive(session, SignOfLife("worker-1", "0" * 36, sandbox=_SANDBOX))
 
 
 def test_the_process_answers(world: World) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from apiworld import NewWorld, World
 from holdfast_api.rendering import VERSION
 from holdfast_db.clock import db_now
-from holdfast_db.presence import hold_lease, say_alive
+from holdfast_db.presence import SignOfLife, hold_lease, say_alive
 from holdfast_db.tables import ShardRow
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -53,7 +53,7 @@ def test_jobs_and_workers_are_read_from_the_database(world: World) -> None:
         now = db_now(session)
         done = session.query(ShardRow).filter_by(state="done").one()
         done.started_at, done.finished_at = now - timedelta(seconds=42), now
-        say_alive(session, "cpu@here", "0" * 36, ["cpu"], {})
+        say_alive(session, SignOfLife("cpu@here", "0" * 36))
         hold_lease(session, "scheduler", "me", 60)
     seen = _scraped(world)
     assert _value(seen, "shards", state="done", queue="cpu") == 1
@@ -116,7 +116,7 @@ def test_the_page_for_operators_names_every_metric_and_no_other(world: World, re
     with world.parts.db.transaction() as session:
         done = session.query(ShardRow).filter_by(state="done").one()
         done.started_at = done.finished_at = db_now(session)
-        say_alive(session, "cpu@here", "0" * 36, ["cpu"], {})
+        say_alive(session, SignOfLife("cpu@here", "0" * 36))
     page = (repo / "docs/operations.md").read_text()
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
     groups = [group for block in blocks for group in block.get("groups", [])]

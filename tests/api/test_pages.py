@@ -106,6 +106,13 @@ def test_the_cancel_button_works_without_scripts(world: World) -> None:
     assert "http-equiv" not in page
 
 
+def test_the_page_says_why_an_audit_was_cancelled(world: World) -> None:
+    audit_id = world.audit()
+    world.client.post(f"/v1/audits/{audit_id}/cancel", json={"reason": "<b>wrong</b> model"})
+    page = world.client.get(f"/audits/{audit_id}").text
+    assert "<p>&lt;b&gt;wrong&lt;/b&gt; model</p>" in page
+
+
 def test_a_broken_audit_shows_code_sentence_and_hint_and_can_be_tried_again(world: World) -> None:
     audit_id = world.failed("labels_mismatch", label="11", k="10")
     page = world.client.get(f"/audits/{audit_id}").text

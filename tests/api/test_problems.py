@@ -19,6 +19,14 @@ def test_every_error_has_a_page(world: World, code: str) -> None:
     assert f'href="/problems/{code}"' in world.client.get("/problems").text
 
 
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [("invalid_onnx", "Invalid ONNX"), ("onnx_unsupported", "ONNX unsupported")],
+)
+def test_a_title_spells_names_as_they_are(world: World, code: str, title: str) -> None:
+    assert f"<h1>{title}</h1>" in world.client.get(f"/problems/{code}").text
+
+
 def test_a_problem_is_a_whole_document(world: World) -> None:
     answer = world.client.get("/v1/audits/nope")
     body = answer.json()

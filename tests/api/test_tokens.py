@@ -1,13 +1,16 @@
 """Tokens over the API: made, used, counted, revoked; sessions that end with them."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
-from apiworld import MODEL, NewWorld, World
+from apiworld import MODEL, NewWorld, World, serving
 from holdfast_api.sessions import COOKIE
+from holdfast_db.tables import TokenRow
 
 ROOT = "the token of the operator"
 _AS = Callable[[str | None], dict[str, str]]
@@ -190,3 +193,50 @@ def test_without_its_redis_requests_are_served_uncounted(
     world = new_world(token=ROOT, rate_limit="1/hour", rate_store=store)
     codes = [world.client.get("/v1/models", headers=_bearer(ROOT)).status_code for _ in range(2)]
     assert codes == [200, 200]
+
+
+def _revoke(world: World, made: dict[str, Any]) -> None:
+    world.client.delete(f"/v1/tokens/{made['id']}", headers=_bearer(ROOT))
+
+
+def _expire(world: World, made: dict[str, Any]) -> None:
+    with world.parts.whole_db.transaction() as session:
+        session.get_one(TokenRow, made["id"]).expires_at = datetime.now(UTC)
+
+
+@pytest.mark.parametrize("end", [_revoke, _expire])
+@pytest.mark.parametrize("by", ["token", "session"])
+def test_a_stream_ends_with_its_token(
+    guarded: World, end: Callable[[World, dict[str, Any]], None], by: str
+) -> None:
+    made = _new(guarded)
+    headers = _bearer(made["token"])
+    if by == "session":
+        caller = guarded.parts.door.by_secret(made["token"])
+        assert caller is not None
+        headers = {"Cookie": f"{COOKIE}={guarded.parts.door.cookie_of(caller)}"}
+    guarded.client.headers.update(_bearer(ROOT))
+    audit_id = guarded.audit()
+    del guarded.client.headers["Authorization"]
+    with serving(guarded) as url, httpx.Client(headers=headers, timeout=5) as client:
+        with client.stream("GET", f"{url}/v1/audits/{audit_id}/events") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: state"
+            time.sleep(3 * guarded.parts.settings.poll_s)
+            began = time.monotonic()
+            end(guarded, made)
+            text = "\n".join(lines)
+        assert time.monotonic() - began < 2 + guarded.parts.settings.poll_s
+        assert "finished" not in text
+        again = client.get(f"{url}/v1/audits/{audit_id}/events")
+        assert (again.status_code, again.json()["code"]) == (401, "unauthorized")
+
+
+def test_a_stream_for_everybody_ends_when_tokens_come_into_use(new_world: NewWorld) -> None:
+    world = new_world()
+    path = f"/v1/audits/{world.audit()}/events"
+    with serving(world) as url, httpx.stream("GET", f"{url}{path}", timeout=5) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: state"
+        world.client.post("/v1/tokens", json={"name": "first", "scope": "admin"})
+        assert "finished" not in "\n".join(lines)

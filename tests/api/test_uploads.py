@@ -3,6 +3,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import BinaryIO
 
@@ -14,6 +15,8 @@ from holdfast.errors import HoldfastError
 from holdfast_api import sink, storing
 from holdfast_api.settings import ApiSettings
 from holdfast_db.queries import get_upload
+from holdfast_db.retention import Cleaned, clean_up
+from holdfast_db.tables import BlobRow, UploadRow
 
 SHA = hashlib.sha256(MODEL).hexdigest()
 
@@ -31,6 +34,19 @@ def test_a_large_file_arrives_block_by_block(world: World) -> None:
     data = MODEL + os.urandom(9 << 20)
     answer = world.put(data)
     assert answer.json()["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_bytes_that_lay_here_unused_have_a_new_day_before_they_are_kept(world: World) -> None:
+    """The clean-up may come at any moment after that, and must not take them."""
+    first = world.put(MODEL).json()["id"]
+    with world.parts.db.transaction() as session:
+        session.get_one(UploadRow, first).sha256 = None
+        session.get_one(BlobRow, SHA).created_at -= timedelta(days=2)
+    writer = world.parts.store.begin()
+    writer.write(MODEL)
+    kept = storing.put_whole(world.parts, writer)
+    assert clean_up(world.parts.db, world.parts.store, world.parts.partials) == Cleaned()
+    assert world.parts.store.path(kept.sha256).read_bytes() == MODEL
 
 
 def test_a_blob_is_known_by_its_digest(world: World) -> None:

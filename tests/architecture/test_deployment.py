@@ -136,6 +136,7 @@ def test_the_image_of_the_api_holds_no_model_runtime(dockerfile: str) -> None:
     flat = " ".join(_closure(asked["build-api"].split(","), extras))
     for name in ("onnx", "onnxruntime", "torch", "numpy", "opencv", "pillow"):
         assert not re.search(rf"\b{name}\b", flat), name
+    assert re.search(r"\bpyarrow\b", flat), "it answers samples.csv"
     default = re.search(r"^ARG EXTRAS=(\S+)$", dockerfile, re.MULTILINE)
     assert default is not None
     for extra in default[1].split(","):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.audit.samples import SCHEMA
 from holdfast.catalogue import CATALOGUE
+from holdfast.samples import SCHEMA
 
 
 def test_generated_pages_are_in_sync(repo: Path) -> None:

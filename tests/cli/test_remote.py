@@ -146,6 +146,7 @@ def test_doctor_asks_the_service(tmp_path: Path, service: Service) -> None:
     for name in ("audit", "server", "sandbox", "storage", "database", "broker", "worker", "token"):
         assert said[name] == "ok", done.stdout
     assert "in force: limits, no capabilities, no new privileges, Landlock ABI" in done.stdout
+    assert "s ago (1 at a time)" in done.stdout
 
 
 def test_doctor_exits_5_when_something_is_broken(tmp_path: Path, free_port: int) -> None:

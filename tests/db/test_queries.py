@@ -12,7 +12,7 @@ from holdfast.errors import HoldfastError
 from holdfast_db import jobs, queries
 from holdfast_db.assets import NewModel, add_model
 from holdfast_db.ids import new_id
-from holdfast_db.presence import hold_lease, say_alive, say_goodbye
+from holdfast_db.presence import SignOfLife, hold_lease, say_alive, say_goodbye
 from holdfast_db.session import Database
 from holdfast_db.tables import ModelRow
 from rows import BLOB, Submit
@@ -113,12 +113,13 @@ def test_of_many_first_holders_one_gets_the_lease(db: Database) -> None:
 def test_a_workers_row_is_renewed_and_only_its_own_start_removes_it(db: Database) -> None:
     sandbox = {"mode": "required", "ok": True, "why": ""}
     with db.transaction() as session:
-        say_alive(session, "cpu@here", "boot-1", ["cpu"], sandbox)
-        say_alive(session, "cpu@here", "boot-2", ["cpu", "gpu"], sandbox)
+        say_alive(session, SignOfLife("cpu@here", "boot-1", sandbox=sandbox, slots=3, gpu="a card"))
+        say_alive(session, SignOfLife("cpu@here", "boot-2", ("cpu", "gpu"), sandbox, slots=2))
         say_goodbye(session, "cpu@here", "boot-1")
     with db.reading() as session:
         (row,) = queries.list_workers(session)
     assert (row.boot_id, row.queues, row.sandbox) == ("boot-2", ["cpu", "gpu"], sandbox)
+    assert (row.slots, row.gpu) == (2, None)
     with db.transaction() as session:
         say_goodbye(session, "cpu@here", "boot-2")
         assert queries.list_workers(session) == []

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from holdfast_db.projects import add_project, change_project
 from holdfast_db.references import BLOB_USERS
 from holdfast_db.retention import Cleaned, Cleaner, clean_up
 from holdfast_db.session import Database
-from holdfast_db.store import StoredBlob
+from holdfast_db.store import FileStore, StoredBlob
 from holdfast_db.tables import (
     AuditRow,
     Base,
@@ -33,6 +34,8 @@ from holdfast_db.tables import (
     ShardRow,
     UploadRow,
 )
+from holdfast_worker.parts import Parts
+from holdfast_worker.settings import WorkerSettings
 
 NOW = datetime.now(UTC)
 _NO_FILES = {"token.sha256", "idempotency.request_sha256"}
@@ -102,6 +105,38 @@ def test_a_file_that_is_used_again_has_a_new_day(
         else:
             keep_blob(session, sha256)
     assert clean_up(db, Shelf(), partials) == Cleaned()
+
+
+def test_a_worker_and_the_clean_up_may_want_the_same_file(
+    db: Database, partials: Partials, tmp_path: Path
+) -> None:
+    """However the two meet, a file that a row names is there."""
+    store = FileStore(tmp_path)
+    parts = Parts(WorkerSettings.model_validate({"data": tmp_path}), db, store)
+    with db.transaction() as session:
+        upload = UploadRow(kind="model", size_bytes=9, expires_at=NOW + timedelta(days=9))
+        session.add(upload)
+    over = threading.Event()
+
+    def clean() -> None:
+        while not over.is_set():
+            clean_up(db, store, partials)
+
+    cleaner = threading.Thread(target=clean)
+    cleaner.start()
+    try:
+        for _ in range(60):
+            leaving = parts.put(b"the same")
+            with db.transaction() as session:
+                session.get_one(UploadRow, upload.id).sha256 = leaving.sha256
+                leaving.note(session)
+            assert store.exists(leaving.sha256)
+            with db.transaction() as session:
+                session.get_one(UploadRow, upload.id).sha256 = None
+                session.get_one(BlobRow, leaving.sha256).created_at = NOW - timedelta(days=5)
+    finally:
+        over.set()
+        cleaner.join()
 
 
 def test_an_expired_upload_goes_with_its_part(db: Database, partials: Partials) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from holdfast.sandbox.selftest import SelfTest
+from holdfast_db.queries import list_workers
+from holdfast_worker.gpu import gpu_names
 from holdfast_worker.lifecycle import checked_sandbox
 from holdfast_worker.settings import WorkerSettings
-from workers import Place
+from workers import Place, wait_for, working
 
 _PR_CAPBSET_DROP, _CAP_SYS_RESOURCE = 24, 24
 _WORKER = [sys.executable, "-m", "holdfast_worker", "--name", "one@test"]
@@ -75,3 +77,45 @@ def test_the_options_are_told() -> None:
     help_text = subprocess.run([*_WORKER[:3], "--help"], capture_output=True, text=True, check=True)
     for option in ("--queue", "--concurrency", "--name", "--nice", "--loglevel"):
         assert option in help_text.stdout
+
+
+def _driver(folder: Path, script: str) -> str:
+    """A PATH on which the driver's tool is this script."""
+    tool = folder / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize(
+    ("script", "names"),
+    [
+        ("echo 'NVIDIA H100 80GB HBM3'", "NVIDIA H100 80GB HBM3"),
+        ("printf 'A\\nA\\n'", "A, A"),
+        ("true", None),
+        ("echo 'No devices were found'; exit 6", None),
+        ("printf '\\377'", "\ufffd"),
+    ],
+)
+def test_gpus_are_named_as_the_driver_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, names: str | None
+) -> None:
+    monkeypatch.setenv("PATH", _driver(tmp_path, script))
+    assert gpu_names() == names
+
+
+def test_without_a_driver_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpu_names() is None
+
+
+def test_a_worker_says_how_much_it_does_at_a_time_and_on_what(place: Place, tmp_path: Path) -> None:
+    env = {"PATH": _driver(tmp_path, "echo 'A card'")}
+    with working(place.data, "big", env, options=["--queue", "gpu", "--concurrency", "2"]):
+        wait_for("its row", lambda: bool(_rows(place)), 10)
+        assert _rows(place) == [("big@test", ["gpu"], 2, "A card")]
+
+
+def _rows(place: Place) -> list[tuple[object, ...]]:
+    with place.db.reading() as session:
+        return [(row.hostname, row.queues, row.slots, row.gpu) for row in list_workers(session)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import judge
+from holdfast.records.detail import SequentialEvidence
 from holdfast.records.job import ChildLimits, Progress
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy, Verdict
@@ -109,6 +110,19 @@ def test_an_audit_is_stored_judged_and_finished(
     assert plan == AuditPlan.model_validate_json(files.plan)
     assert child.policies == [policy]
     assert (limits.wall_s, limits.threads) == (77.0, 3)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_audit_knows_whether_it_stopped_early(
+    place: Place, files: Files, output: AuditOutput, *, stopped: bool
+) -> None:
+    evidence = SequentialEvidence(
+        alpha=0.05, policy_digest="", stopped=stopped, n_planned=8, n_images=8 - stopped, tests=()
+    )
+    seen = replace(output, result=output.result.model_copy(update={"sequential": evidence}))
+    audit_id = place.submit(files)
+    _work(place, lambda *_: seen)
+    assert place.audit(audit_id).stopped_early is stopped
 
 
 def test_without_a_policy_nothing_is_judged(

@@ -1,5 +1,6 @@
 """How each kind of shard is done. Children are functions here; everything else is real."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from holdfast.records.part import Prefix
 from holdfast.sandbox.parent import AuditOutput
 from holdfast.sandbox.shards import Asked, PartOutput
 from holdfast_db import jobs
+from holdfast_db.partials import Partials
+from holdfast_db.retention import Cleaned, clean_up
 from holdfast_db.tables import AuditRow, BlobRow, ResultRow, ShardRow
 from holdfast_worker.parts import Parts
 from holdfast_worker.settings import WorkerSettings
@@ -152,3 +155,18 @@ def test_a_broken_bell_breaks_nothing(place: Place, audit_id: str) -> None:
     ring_for(Parts(settings, place.db, place.store), audit_id, broken)
     with place.db.reading() as session:
         assert len(jobs.unrung(session, audit_id)) == 4
+
+
+def test_what_the_clean_up_takes_before_the_commit_is_written_again(place: Place) -> None:
+    parts = Parts(WorkerSettings.model_validate({"data": place.data}), place.db, place.store)
+    first = parts.put(b"the same bytes")
+    with place.db.transaction() as session:
+        first.note(session)
+        session.get_one(BlobRow, first.sha256).created_at -= timedelta(days=2)
+    again = parts.put(b"the same bytes")
+    partials = Partials(place.data / "uploads")
+    assert clean_up(place.db, place.store, partials) == Cleaned(blobs=1)
+    with place.db.transaction() as session:
+        again.note(session)
+    assert clean_up(place.db, place.store, partials) == Cleaned()
+    assert place.store.path(again.sha256).read_bytes() == b"the same bytes"

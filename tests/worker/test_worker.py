@@ -59,6 +59,7 @@ def test_a_worker_does_the_audits_and_says_that_it_lives(
         with place.db.reading() as session:
             (row,) = list_workers(session)
         assert (row.hostname, row.queues) == ("one@test", ["cpu"])
+        assert (row.slots, row.gpu) == (1, None)
         assert (row.sandbox["mode"], row.sandbox["ok"]) == ("required", True)
         assert {each["audit_id"] for each in _said(worker, "audit done")} == set(ids)
         worker.process.terminate()

@@ -20,8 +20,6 @@ from holdfast.records.policy import GatePolicy
 from holdfast.records.result import AuditResult
 from holdfast.sandbox.parent import SandboxMode
 from holdfast_db import jobs
-from holdfast_db.assets import add_blob
-from holdfast_db.store import StoredBlob
 from holdfast_worker.parts import Parts
 
 __all__ = ["Compare", "compared"]
@@ -55,7 +53,7 @@ def compared(parts: Parts, claim: jobs.Claim, compare: Compare) -> Callable[[Ses
     with parts.db.reading() as session:
         pair = jobs.get_pair(session, claim)
     found, error = _compared(parts, pair, compare)
-    blob = _stored(parts, found) if found else None
+    blob = parts.put(canonical_json(found)) if found else None
     outcome = jobs.Compared(
         sha256=blob.sha256 if blob else None,
         code=error.code if error else None,
@@ -67,7 +65,7 @@ def compared(parts: Parts, claim: jobs.Claim, compare: Compare) -> Callable[[Ses
         if not jobs.finish_comparison(session, claim, pair, outcome):
             return False
         if blob is not None:
-            add_blob(session, blob)
+            blob.note(session)
         return True
 
     return commit
@@ -100,11 +98,6 @@ def _files(parts: Parts, side: jobs.Side) -> tuple[Path, Path]:
     if not all(digest and parts.store.exists(digest) for digest in digests):
         raise HoldfastError("not_comparable", reason="a file of a result is not there any more")
     return parts.store.path(digests[0]), parts.store.path(digests[1])
-
-
-def _stored(parts: Parts, found: Comparison) -> StoredBlob:
-    limit_bytes = parts.settings.child_output_bytes
-    return parts.store.put([canonical_json(found)], limit_bytes=limit_bytes)
 
 
 def _verdict(parts: Parts, pair: jobs.Pair, found: Comparison | None) -> str | None:

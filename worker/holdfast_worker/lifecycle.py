@@ -10,8 +10,11 @@ import structlog
 from celery import signals
 
 from holdfast.sandbox.selftest import SelfTest, selftest
+from holdfast_db.ids import new_id
 from holdfast_db.logs import set_up_logs
+from holdfast_db.presence import SignOfLife
 from holdfast_worker.broker import prepare_broker
+from holdfast_worker.gpu import gpu_names
 from holdfast_worker.orphans import die_with_main, remember_main
 from holdfast_worker.parts import parts
 from holdfast_worker.presence import Presence
@@ -65,9 +68,15 @@ def checked_sandbox(settings: WorkerSettings, test: Callable[[], SelfTest] = sel
 def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consumer
     settings = parts().settings
     parts().store.sweep()
-    presence = Presence(
-        parts().db, sender.hostname, queues=[settings.queue], sandbox=dict(_sandbox)
+    sign = SignOfLife(
+        hostname=sender.hostname,
+        boot_id=new_id(),
+        queues=(settings.queue,),
+        sandbox=dict(_sandbox),
+        slots=settings.concurrency,
+        gpu=gpu_names() if settings.queue == "gpu" else None,
     )
+    presence = Presence(parts().db, sign)
     presence.start(settings.presence_s)
     # Celery's own signal of the end is not sent when SIGTERM ends a worker.
     atexit.register(presence.stop)

@@ -1,13 +1,12 @@
 """The worker's sign of life: a row in the database, renewed from a thread of its main process."""
 
 import threading
-from typing import Any, final
+from typing import final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from holdfast_db.ids import new_id
-from holdfast_db.presence import say_alive, say_goodbye
+from holdfast_db.presence import SignOfLife, say_alive, say_goodbye
 from holdfast_db.session import Database
 
 __all__ = ["Presence"]
@@ -19,15 +18,10 @@ _log = structlog.get_logger(__name__)
 class Presence:
     """Keeps the row of one worker fresh between `start` and `stop`."""
 
-    def __init__(
-        self, db: Database, hostname: str, *, queues: list[str], sandbox: dict[str, Any]
-    ) -> None:
-        """Keep what the row says; `boot_id` is new for each start of a worker."""
+    def __init__(self, db: Database, sign: SignOfLife) -> None:
+        """Keep what the row says; its `boot_id` is new for each start of a worker."""
         self._db = db
-        self._hostname = hostname
-        self._boot_id = new_id()
-        self._queues = queues
-        self._sandbox = sandbox
+        self._sign = sign
         self._over = threading.Event()
 
     def start(self, every_s: float) -> None:
@@ -39,7 +33,7 @@ class Presence:
         self._over.set()
         try:
             with self._db.transaction() as session:
-                say_goodbye(session, self._hostname, self._boot_id)
+                say_goodbye(session, self._sign.hostname, self._sign.boot_id)
         except SQLAlchemyError as error:
             _log.warning("the worker's row was not removed", error=str(error))
 
@@ -47,7 +41,7 @@ class Presence:
         while not self._over.is_set():
             try:
                 with self._db.transaction() as session:
-                    say_alive(session, self._hostname, self._boot_id, self._queues, self._sandbox)
+                    say_alive(session, self._sign)
             except SQLAlchemyError as error:
                 _log.warning("the worker's sign of life failed", error=str(error))
             self._over.wait(every_s)

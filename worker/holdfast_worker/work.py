@@ -22,10 +22,8 @@ from holdfast.records.result import AuditResult
 from holdfast.sandbox.parent import AuditOutput, compare_results, run_audit
 from holdfast.sandbox.shards import Asked, follow_parts, run_merge, run_part
 from holdfast_db import jobs
-from holdfast_db.assets import add_blob
 from holdfast_db.gates import measured
 from holdfast_db.queries import Order
-from holdfast_db.store import StoredBlob
 from holdfast_worker.comparing import Compare, compared
 from holdfast_worker.lease import Lease
 from holdfast_worker.parts import Parts
@@ -96,11 +94,6 @@ class Work:
             raise HoldfastError("internal", request_id=self.claim.audit_id)
         return self.parts.store.path(sha256)
 
-    def put(self, content: bytes) -> StoredBlob:
-        """Store what a child left."""
-        limit_bytes = self.parts.settings.child_output_bytes
-        return self.parts.store.put([content], limit_bytes=limit_bytes)
-
 
 Handler = Callable[[Work], Commit]
 
@@ -118,13 +111,13 @@ def _part(work: Work) -> Commit:
     if start is None or stop is None:
         raise ValueError("a part has a first and a last image")
     output = work.tools.part(work.asked, (start, stop), **work.watched)
-    part, samples = work.put(output.part_json), work.put(output.samples)
+    part, samples = work.parts.put(output.part_json), work.parts.put(output.samples)
 
     def commit(session: Session) -> bool:
         if not jobs.finish_part(session, work.claim, part.sha256, samples.sha256):
             return False
-        add_blob(session, part)
-        add_blob(session, samples)
+        part.note(session)
+        samples.note(session)
         return True
 
     return commit
@@ -142,8 +135,8 @@ def _compare(work: Work) -> Commit:
 
 
 def _result(work: Work, output: AuditOutput) -> Commit:
-    result, samples = work.put(output.result_json), work.put(output.samples)
-    policy = work.policy
+    result, samples = work.parts.put(output.result_json), work.parts.put(output.samples)
+    policy, sequential = work.policy, output.result.sequential
     verdict = None if policy is None else work.tools.judge(output.result, policy)
     finished = jobs.Finished(
         result_sha256=result.sha256,
@@ -151,13 +144,14 @@ def _result(work: Work, output: AuditOutput) -> Commit:
         verdict_json=canonical_json(verdict).decode() if verdict else None,
         decision=verdict.decision.value if verdict else None,
         measured=measured(output.result),
+        stopped_early=None if sequential is None else sequential.stopped,
     )
 
     def commit(session: Session) -> bool:
         if not jobs.finish(session, work.claim, finished):
             return False
-        add_blob(session, result)
-        add_blob(session, samples)
+        result.note(session)
+        samples.note(session)
         return True
 
     return commit

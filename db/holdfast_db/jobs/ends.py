@@ -26,13 +26,17 @@ __all__ = ["Finished", "cancelled", "fail", "finalize", "finish", "keep", "settl
 
 @dataclass(frozen=True)
 class Finished:
-    """What an audit left in the store, and what the gate said when it had a policy."""
+    """What an audit left in the store, and what the gate said when it had a policy.
+
+    `stopped_early` is None for an audit that was not to stop before its last image.
+    """
 
     result_sha256: str
     samples_sha256: str
     verdict_json: str | None = None
     decision: str | None = None
     measured: tuple[Measured, ...] = ()
+    stopped_early: bool | None = None
 
 
 def finish(session: Session, claim: Claim, finished: Finished) -> bool:
@@ -43,7 +47,7 @@ def finish(session: Session, claim: Claim, finished: Finished) -> bool:
     files = {"result_sha256": finished.result_sha256, "samples_sha256": finished.samples_sha256}
     said = {"verdict": finished.verdict_json, "decision": finished.decision}
     here = AuditRow.id == claim.audit_id
-    told = {"progress_done": AuditRow.progress_total}
+    told = {"progress_done": AuditRow.progress_total, "stopped_early": finished.stopped_early}
     changed(session, update(AuditRow).where(here).values(**files, **said, **told))
     keep_outcome(session, claim.audit_id, finished.verdict_json, finished.measured)
     finalize(session, claim.audit_id)

@@ -94,11 +94,13 @@ def _images(session: Session, new: NewAudit) -> int | None:
     return images if images is None or limit is None else min(images, int(limit))
 
 
-_QUEUED = {"state": "queued", "decision": None, "error_code": None}
+_QUEUED = {"state": "queued", "decision": None, "error_code": None, "cancel_reason": None}
 
 
-def request_cancel(session: Session, audit_id: str) -> bool:
+def request_cancel(session: Session, audit_id: str, reason: str | None = None) -> bool:
     """Ask for the end of an audit; False when it is already over or there is none.
+
+    Of several reasons the last one that was given stays.
 
     What is queued ends now; what runs ends when its worker sees the flag with the next heartbeat.
     """
@@ -107,7 +109,10 @@ def request_cancel(session: Session, audit_id: str) -> bool:
     ended = {"state": "cancelled", "finished_at": db_now(session)}
     changed(session, update(ShardRow).where(*is_own, ShardRow.state == "queued").values(ended))
     is_open = (AuditRow.id == audit_id, AuditRow.state.in_(("queued", "running")))
-    if not changed(session, update(AuditRow).where(*is_open).values(cancel_requested=True)):
+    asked: dict[str, object] = {"cancel_requested": True}
+    if reason is not None:
+        asked["cancel_reason"] = reason
+    if not changed(session, update(AuditRow).where(*is_open).values(asked)):
         return False
     settle_cancelled(session, audit_id)
     return True
@@ -117,6 +122,7 @@ def retry(session: Session, audit_id: str) -> bool:
     """Queue a failed or cancelled audit again; False for any other. Ring after the commit."""
     blank = {
         "cancel_requested": False,
+        "cancel_reason": None,
         "error_code": None,
         "error_fields": None,
         "stage": None,

@@ -71,6 +71,7 @@ def submit_done(session: Session, new: NewAudit, taken: Taken) -> str:
         "reused_id": taken.source.reused_id or taken.source.id,
         "result_sha256": taken.source.result_sha256,
         "samples_sha256": taken.source.samples_sha256,
+        "stopped_early": taken.source.stopped_early,
         "progress_done": taken.source.progress_total,
         "progress_total": taken.source.progress_total,
         "verdict": taken.verdict_json,

@@ -122,7 +122,7 @@ def move_audit(
     here = (AuditRow.id == audit_id, AuditRow.state.in_(old))
     if not changed(session, update(AuditRow).where(*here).values(values)):
         return False
-    seen = select(AuditRow.state, AuditRow.decision, AuditRow.error_code)
+    seen = select(AuditRow.state, AuditRow.decision, AuditRow.error_code, AuditRow.cancel_reason)
     row = session.execute(seen.where(AuditRow.id == audit_id)).one()
     tell(session, audit_id, "finished" if state in _OVER else "state", row._asdict(), now)
     if state in _OVER:

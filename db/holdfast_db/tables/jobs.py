@@ -18,9 +18,10 @@ class AuditRow(Base):
 
     `plan`, `policy` and `verdict` are the JSON of the records of the same names; the verdict is the
     newest one. `baseline_id` is the audit that this one is compared with. `reused_id` is the audit
-    whose result this one took over because the same was asked. `remove_requested` has it removed by
-    the next clean-up after its end. `finalized` counts how often the
-    audit became `done`; more than once would be a fault of ours.
+    whose result this one took over because the same was asked. `cancel_reason` is what they said
+    who asked for its end. `remove_requested` has it removed by the next clean-up after its end.
+    `stopped_early` tells of a sequential audit whether it did without some of the images.
+    `finalized` counts how often the audit became `done`; more than once would be a fault of ours.
     """
 
     __tablename__ = "audit"
@@ -47,11 +48,13 @@ class AuditRow(Base):
     progress_done: Mapped[int] = mapped_column(BigInteger, default=0)
     progress_total: Mapped[int] = mapped_column(BigInteger, default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    cancel_reason: Mapped[str | None] = mapped_column(String(255))
     remove_requested: Mapped[bool] = mapped_column(default=False, server_default=false())
     error_code: Mapped[Word | None]
     error_fields: Mapped[dict[str, Any] | None]
     verdict: Mapped[str | None] = mapped_column(Text)
     decision: Mapped[Word | None]
+    stopped_early: Mapped[bool | None]
     result_sha256: Mapped[Sha256 | None]
     samples_sha256: Mapped[Sha256 | None]
     priority: Mapped[int] = mapped_column(default=0)

@@ -16,7 +16,7 @@ from holdfast.audit.ending import Clock, conclude
 from holdfast.audit.ledger import Ledger
 from holdfast.audit.loop import Loop
 from holdfast.audit.part import SETUP
-from holdfast.audit.reading import Replay, columns_of, open_samples
+from holdfast.audit.reading import Replay, columns_of
 from holdfast.audit.report import Origin
 from holdfast.audit.samples import SampleWriter
 from holdfast.audit.scene import Scene, Start
@@ -25,6 +25,7 @@ from holdfast.metrics import MULTILABEL
 from holdfast.records.job import Progress
 from holdfast.records.part import AuditPart, PartBlock, PartOrigin
 from holdfast.records.result import AuditResult
+from holdfast.samples import open_samples
 
 __all__ = ["PartFiles", "merge_parts"]
 

@@ -6,12 +6,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from holdfast.audit.comparing import Compared, compare_samples
 from holdfast.audit.per_image import PerImage
-from holdfast.audit.samples import SCHEMA, cell_numbers, search_views
+from holdfast.audit.samples import cell_numbers, search_views
 from holdfast.audit.searching import Round, Searched
 from holdfast.audit.tally import Tally
 from holdfast.errors import HoldfastError
@@ -19,11 +18,9 @@ from holdfast.families import Layout, ViewSpec, layout_of
 from holdfast.metrics import MULTILABEL, tie_tolerance
 from holdfast.records.job import Difference
 from holdfast.records.result import AuditResult
+from holdfast.samples import NO_PARQUET, open_samples
 
-__all__ = ["Replay", "SamplesRead", "columns_of", "open_samples", "read_samples"]
-
-
-_NO_PARQUET = "it is no Parquet file"
+__all__ = ["Replay", "SamplesRead", "columns_of", "read_samples"]
 
 
 @dataclass(frozen=True)
@@ -66,22 +63,6 @@ def read_samples(result: AuditResult, samples: BinaryIO) -> SamplesRead:
     return SamplesRead(reading.tally, names, reading.rows, tuple(differences))
 
 
-def open_samples(samples: BinaryIO) -> pq.ParquetFile:
-    """The file, whose columns are those documented.
-
-    Raises:
-        HoldfastError: `invalid_samples`.
-    """
-    samples.seek(0)
-    try:
-        file = pq.ParquetFile(samples)
-    except (pa.ArrowException, OSError):  # a damaged footer is an OSError to Arrow
-        raise HoldfastError("invalid_samples", reason=_NO_PARQUET) from None
-    if not file.schema_arrow.equals(SCHEMA):
-        raise HoldfastError("invalid_samples", reason="its columns are not those documented")
-    return file
-
-
 def columns_of(table: pa.Table) -> dict[str, Any]:
     """The columns of some rows, by name."""
     return {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
@@ -95,7 +76,7 @@ def _blocks(samples: BinaryIO) -> Iterator[dict[str, Any]]:
     try:
         table = open_samples(samples).read()
     except pa.ArrowException:
-        raise HoldfastError("invalid_samples", reason=_NO_PARQUET) from None
+        raise HoldfastError("invalid_samples", reason=NO_PARQUET) from None
     columns = columns_of(table)
     for rows in _runs(columns):
         yield {name: values[rows] for name, values in columns.items()}

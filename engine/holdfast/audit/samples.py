@@ -15,39 +15,9 @@ from holdfast.audit.comparing import Compared
 from holdfast.audit.searching import Round
 from holdfast.families import CellSpec, Layout, ViewSpec
 from holdfast.records.result import SampleFile
+from holdfast.samples import SCHEMA
 
-__all__ = ["SCHEMA", "SampleWriter", "cell_numbers", "search_views"]
-
-SCHEMA = pa.schema(
-    [
-        pa.field("probe", pa.string(), nullable=False),
-        pa.field("label", pa.int32()),
-        pa.field("group", pa.string()),
-        pa.field("role", pa.string(), nullable=False),
-        pa.field("family", pa.string(), nullable=False),
-        pa.field("cell", pa.int32(), nullable=False),
-        pa.field("control_of", pa.int32()),
-        pa.field("shift_x_px", pa.float64()),
-        pa.field("shift_y_px", pa.float64()),
-        pa.field("angle_deg", pa.float64()),
-        pa.field("zoom", pa.float64()),
-        pa.field("exact", pa.string()),
-        pa.field("predicted", pa.int32(), nullable=False),
-        pa.field("predicted_probability", pa.float32(), nullable=False),
-        pa.field("reference_probability", pa.float32(), nullable=False),
-        pa.field("margin", pa.float32(), nullable=False),
-        pa.field("logit_drift", pa.float32(), nullable=False),
-        pa.field("flip", pa.bool_(), nullable=False),
-        pa.field("tie", pa.bool_(), nullable=False),
-        pa.field("correct", pa.bool_()),
-        pa.field("fill_share", pa.float32(), nullable=False),
-    ]
-)
-"""`role` is `reference`, `cell`, `blur`, `occlusion` or `search`; `cell` counts the cells of the
-plan from 0, searched cells last, and is -1 for references and controls; a control names the cell it
-belongs to in `control_of`. The unmoved view has the family `identity`. `correct` is null without a
-label; NaN stands where a model gives no probabilities, or where the drift of the logits is
-undefined."""
+__all__ = ["SampleWriter", "cell_numbers", "search_views"]
 
 
 class _Hashing(io.RawIOBase):

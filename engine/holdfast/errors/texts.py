@@ -30,7 +30,7 @@ ERRORS: dict[str, ErrorText] = {
         "{suggestion}docs/reference/measurements.md lists all.",
     ),
     "missing_extra": _usage(
-        "This command needs a part of Holdfast that is not installed.",
+        "This needs a part of Holdfast that is not installed.",
         "Run: pip install 'holdfast[{extra}]'",
     ),
     "file_not_found": _usage("{path} does not exist or cannot be read.", "Check the path."),

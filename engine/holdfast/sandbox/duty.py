@@ -28,13 +28,13 @@ from holdfast.records.job import (
 from holdfast.records.part import AuditPart
 from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
-from holdfast.runtimes.opening import Terms, describe_model, open_model
 from holdfast.sandbox.lock import LockLevel
 
 if TYPE_CHECKING:
     from holdfast.audit import Origin
     from holdfast.audit.merge import PartFiles
     from holdfast.probes.probe_set import ProbeSet
+    from holdfast.runtimes.opening import Terms
     from holdfast.runtimes.protocol import ModelUnderTest
 
 __all__ = ["perform"]
@@ -65,6 +65,8 @@ def perform(raw_job: bytes, level: LockLevel, tell: Tell) -> None:
 def _lesser(job: FollowJob | InspectJob | VerifyJob | CompareJob, level: LockLevel) -> Record:
     """What needs no images, and says nothing until it is done."""
     if isinstance(job, InspectJob):
+        from holdfast.runtimes.opening import describe_model
+
         terms = _terms(level, job.limits.threads, job.architecture)
         return describe_model(_read(job.model_fd), job.model_sha256, terms)
     if isinstance(job, FollowJob):
@@ -81,7 +83,7 @@ def _lesser(job: FollowJob | InspectJob | VerifyJob | CompareJob, level: LockLev
 
 
 def _table(job: TableJob, tell: Tell) -> None:
-    from holdfast.audit.table import write_csv
+    from holdfast.samples import write_csv
 
     def on_rows(done: int, total: int) -> None:
         tell(Progress(stage="writing", done=done, total=total).model_dump())
@@ -170,6 +172,8 @@ def _opened(
         output=job.plan.output,
         single=single,
     )
+    from holdfast.runtimes.opening import open_model
+
     model = open_model(_read(job.model_fd), job.model_sha256, terms)
     from holdfast.probes.probe_set import content_digest, named, open_probes
 
@@ -188,8 +192,10 @@ def _opened(
 
 def _terms(
     level: LockLevel, threads: int, architecture: str | None, spec: InputSpec | None = None
-) -> Terms:
+) -> "Terms":
     """Code of a model file may run only in mode `required`, whose self-test is the operator's."""
+    from holdfast.runtimes.opening import Terms
+
     crop = None if spec is None else spec.crop
     sandboxed = level.mode == "required" and not level.missing
     return Terms(

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from auditing import LIMITS
-from holdfast.audit.samples import SCHEMA
 from holdfast.errors import HoldfastError
+from holdfast.samples import SCHEMA
 from holdfast.sandbox.table import samples_csv
 
 _ROW = {
@@ -53,6 +55,33 @@ def test_every_row_comes_with_all_digits_and_no_formula(tmp_path: Path) -> None:
     assert {row["shift_x_px"] for row in seen} == {"-1.5"}, "a number is no formula"
     assert {row["label"] for row in seen} == {""}
     assert {row["flip"] for row in seen} == {"True"}
+
+
+_ALONE = """
+import os, sys
+heavy = {"numpy", "scipy", "PIL", "cv2", "onnx", "onnxruntime", "torch"}
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in heavy:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent())
+from holdfast.records.job import ChildLimits, TableJob
+from holdfast.sandbox.duty import perform
+samples = os.open(sys.argv[1], os.O_RDONLY)
+job = TableJob(mode="auto", limits=ChildLimits(), parent_pid=1, samples_fd=samples, result_fd=1)
+perform(job.model_dump_json().encode(), None, lambda _: None)
+"""
+
+
+def test_it_needs_nothing_that_the_api_does_not_have(tmp_path: Path) -> None:
+    path = _file(tmp_path, ["a.png"])
+    run = subprocess.run(
+        [sys.executable, "-c", _ALONE, str(path)], capture_output=True, check=False, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines()[1].startswith("a.png,")
 
 
 def _damaged(data: bytes) -> bytes:

@@ -8,9 +8,8 @@ from typing import BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from holdfast.audit.reading import open_samples
-from holdfast.audit.samples import SCHEMA
 from holdfast.errors import HoldfastError
+from holdfast.samples.layout import SCHEMA, open_samples
 
 __all__ = ["write_csv"]
 
