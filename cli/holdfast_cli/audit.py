@@ -135,11 +135,11 @@ def _finish(
 
     (name, place), (soft_fail, github) = named, flags
     outcome = replace(outcome, name=name, place=place)
+    if outcome.page:
+        typer.echo(f"on the service: {outcome.page}", err=True)  # stdout is as without one
     screen.show_result(name, outcome.result)
     screen.show_verdict(name, outcome.verdict)
     screen.show_baseline(outcome.verdict, outcome.comparison)
     tell_actions(outcome, {**os.environ, **({"GITHUB_ACTIONS": "true"} if github else {})})
     screen.show_written(write_outputs(outputs, outcome))
-    if outcome.page:
-        typer.echo(f"on the service: {outcome.page}")
     return exit_code(outcome.verdict, soft_fail=soft_fail)

@@ -125,14 +125,16 @@ def _show(found: "Comparison") -> None:
         said = f"{finding.severity} {finding.id}: {finding.sentence} {finding.hint}".rstrip()
         console.print(escape(said), soft_wrap=True)
     if found.flipped:
-        console.print(f"lost their worst case: {escape(_names(found.flipped, found.n_flipped))}")
-    console.print(f"{found.decision}: {escape(found.sentence)}")
+        lost = escape(_names(found.flipped, found.n_flipped))
+        console.print(f"lost their worst case: {lost}", soft_wrap=True)
+    console.print(f"{found.decision}: {escape(found.sentence)}", soft_wrap=True)
 
 
 def _told(family: "FamilyChange") -> str:
     """How many answers a family lost and gained, whether by chance, and at which images."""
     p_value = f"p = {family.p_adjusted:.2g} adjusted over the families"
-    lost = f"{family.family}: {family.lost} answers lost, {family.gained} gained ({p_value})"
+    answers = "answer" if family.lost == 1 else "answers"
+    lost = f"{family.family}: {family.lost} {answers} lost, {family.gained} gained ({p_value})"
     if not family.n_flipped:
         return lost
     return f"{lost}; flip now, held before: {_names(family.flipped, family.n_flipped)}"

@@ -181,7 +181,12 @@ def test_the_hook_of_pre_commit(repo: Path) -> None:
     _check(".pre-commit-hooks.yml", hooks)
     [hook] = hooks
     fires = re.compile(hook["files"])
-    assert all(map(fires.search, ["holdfast.yaml", "ci/holdfast.yaml", "a/m.onnx", "m.pt2"]))
+    assert all(
+        map(
+            fires.search,
+            ["holdfast.yaml", "ci/holdfast.yaml", "pyproject.toml", "a/m.onnx", "m.pt2"],
+        )
+    )
     assert not any(map(fires.search, ["unholdfast.yaml", "README.md", "m.onnx.txt"]))
 
 

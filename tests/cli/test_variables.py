@@ -1,6 +1,5 @@
 """Every key of the configuration is a HOLDFAST_* variable, too."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ from factories import audit_result
 from holdfast.catalogue import CATALOGUE
 from holdfast.errors import HoldfastError
 from holdfast_cli.config import Config, read_config
-from holdfast_cli.config_file import schema
 from holdfast_cli.order import find_config
 from holdfast_cli.settings import from_environment, from_options, variable_of
-from settings_names import known_variables
+from settings_names import config_keys, known_variables
 
 LIMIT, WORST = "HOLDFAST_DATA__LIMIT", "HOLDFAST_GATE__ASSERTIONS__TRANSLATION__WORST_CASE"
 
@@ -31,20 +29,8 @@ def _read(path: Path | None, **variables: str) -> Config:
     return read_config(path, from_environment(variables))
 
 
-def _keys(whole: dict[str, Any], part: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    while "$ref" in part:
-        part = whole["$defs"][part["$ref"].rpartition("/")[2]]
-    for choice in part.get("anyOf", ()):
-        yield from _keys(whole, choice)
-    for name, inside in part.get("properties", {}).items():
-        yield (name,)
-        for below in _keys(whole, inside):
-            yield (name, *below)
-
-
 def test_every_key_below_a_block_has_a_variable_of_its_own() -> None:
-    whole = schema()
-    keys = {key for key in _keys(whole, whole) if len(key) > 1}
+    keys = {key for key in config_keys() if len(key) > 1}
     assert ("families", "spatial", "grid", "shifts_x_px") in keys
     assert ("gate", "assertions", "translation.worst_case") in keys
     for key in keys:
@@ -144,7 +130,8 @@ def test_a_gate_may_stand_in_variables_alone_and_they_are_said(tmp_path: Path) -
     codes = []
     for limit in ("0.0", "0.99999"):
         value = f"[error, {{min: {limit}}}]"
-        done = holdfast("gate", "result.json", cwd=tmp_path, **{name: value})
+        settings: dict[str, Any] = {name: value}
+        done = holdfast("gate", "result.json", cwd=tmp_path, **settings)
         assert done.stderr == f"using {name}\n"
         codes.append(done.returncode)
     assert codes == [0, 1]
