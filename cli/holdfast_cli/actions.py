@@ -43,7 +43,7 @@ def tell_actions(outcome: Outcome, environ: Mapping[str, str] = os.environ) -> N
         _append(Path(path), f"decision={decision}\npassed={passed}\n{page}".encode())
     if environ.get("GITHUB_ACTIONS") == "true":
         named = {"name": outcome.name, "path": outcome.place}
-        typer.echo(render_annotations(result, verdict, **named), nl=False)
+        typer.echo(render_annotations(result, verdict, **named, lines=outcome.lines), nl=False)
 
 
 def _size(path: Path) -> int:

@@ -1,7 +1,7 @@
 """`holdfast audit`: the main job, here or on a service."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -65,11 +65,11 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     order = make_order(
         model,
         data,
-        find_config(config, set_ or []),
+        read := find_config(config, set_ or []),
         PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
         GateOptions(inconclusive, fail_on, baseline, save_baseline),
     )
-    named = (order.name, place_of(config, order.model))
+    named = (order.name, place_of(config, order.model), read.lines)
     finish = partial(_finish, named, outputs, (soft_fail, github))
     if server is None:
         code = _here(order, _Here(sandbox, threads, cache, save_baseline, branch), outputs, finish)
@@ -123,7 +123,7 @@ def _there(
 
 
 def _finish(
-    named: tuple[str, str],
+    named: tuple[str, str, Mapping[str, int]],
     outputs: Sequence["Output"],
     flags: tuple[bool, bool],
     outcome: "Outcome",
@@ -133,8 +133,8 @@ def _finish(
     from holdfast_cli.gates import exit_code
     from holdfast_cli.outputs import write_outputs
 
-    (name, place), (soft_fail, github) = named, flags
-    outcome = replace(outcome, name=name, place=place)
+    (name, place, lines), (soft_fail, github) = named, flags
+    outcome = replace(outcome, name=name, place=place, lines=lines)
     if outcome.page:
         typer.echo(f"on the service: {outcome.page}", err=True)  # stdout is as without one
     screen.show_result(name, outcome.result)

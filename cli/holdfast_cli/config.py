@@ -44,6 +44,8 @@ class Config:
     """The `gate:` block as written; `holdfast.gate.read_policy` has accepted it."""
     folder: Path = Path()
     """Where the file is; its paths are relative to it."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Where each assertion stands in the file; under an empty name the block of them."""
 
 
 def read_config(path: Path | None, settings: Sequence[Setting] = ()) -> Config:
@@ -70,6 +72,7 @@ def read_config(path: Path | None, settings: Sequence[Setting] = ()) -> Config:
         data=_beside(tree.path, file.data.path),
         gate=gate,
         folder=tree.path.parent,
+        lines={"": tree.lines(("gate",)).get("", 1), **tree.lines(("gate", "assertions"))},
     )
 
 

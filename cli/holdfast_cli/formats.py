@@ -1,7 +1,7 @@
 """The formats of `-o`: what a file name may end with, and what is then written. The one table."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, final
 
@@ -21,7 +21,8 @@ class Outcome:
     """A finished audit. Report and per-sample file are made or fetched when they are written.
 
     `name` is what people call the model; `place` is the file that problems are shown at, relative
-    to the working folder, because code-hosting sites know no other. `page` is the address of an
+    to the working folder, because code-hosting sites know no other, and `lines` tells where each
+    assertion stands in it. `page` is the address of an
     audit of a service.
     """
 
@@ -34,6 +35,7 @@ class Outcome:
     place: str = ""
     comparison: Comparison | None = None
     page: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @final
@@ -73,8 +75,8 @@ def _junit(outcome: Outcome) -> bytes:
 def _sarif(outcome: Outcome) -> bytes:
     from holdfast_reports.formats.sarif import render_sarif
 
-    named = {"name": outcome.name, "path": outcome.place}
-    return render_sarif(outcome.result, outcome.verdict, **named).encode()
+    named, lines = {"name": outcome.name, "path": outcome.place}, outcome.lines
+    return render_sarif(outcome.result, outcome.verdict, **named, lines=lines).encode()
 
 
 def _markdown(outcome: Outcome) -> bytes:
@@ -104,8 +106,8 @@ def _badge_endpoint(outcome: Outcome) -> bytes:
 def _code_quality(outcome: Outcome) -> bytes:
     from holdfast_reports.formats.gitlab import render_code_quality
 
-    named = {"name": outcome.name, "path": outcome.place}
-    return render_code_quality(outcome.result, outcome.verdict, **named).encode()
+    named, lines = {"name": outcome.name, "path": outcome.place}, outcome.lines
+    return render_code_quality(outcome.result, outcome.verdict, **named, lines=lines).encode()
 
 
 def _compared_page(compared: Compared) -> bytes:

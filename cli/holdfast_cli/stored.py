@@ -1,7 +1,7 @@
 """`holdfast gate` and `holdfast report`: a stored result, judged or rendered again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def gate(  # noqa: PLR0913 - these are the options of the command
         raise HoldfastError("invalid_config", where=where, reason="there is no gate to judge by")
     stored = _fetched(result, server) if server and not result.exists() else _read(result)
     comparison = _comparison(read, baseline, stored, sandbox)
-    outcome = _outcome(stored, config, block, comparison)
+    outcome = replace(_outcome(stored, config, block, comparison), lines=read.lines)
     show_verdict(result.name, outcome.verdict)
     show_baseline(outcome.verdict, comparison)
     tell_actions(outcome)
@@ -129,7 +129,8 @@ def report(
         raise typer.BadParameter("name the file to write, for example report.html", param_hint="-o")
     outputs = check_outputs(output, format or [])
     need_for(outputs)
-    outcome = _outcome(_read(result), config, find_config(config).gate, None)
+    read = find_config(config)
+    outcome = replace(_outcome(_read(result), config, read.gate, None), lines=read.lines)
     show_written(write_outputs(outputs, outcome))
 
 

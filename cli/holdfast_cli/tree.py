@@ -56,6 +56,15 @@ class Tree:
                 return setting
         return None
 
+    def lines(self, loc: Sequence[str]) -> dict[str, int]:
+        """The line of each part of a block, and under an empty name of the block itself."""
+        spot: Spot | None = self.root
+        for part in loc:
+            spot = spot.inside.get(part) if spot else None
+        if spot is None:
+            return {}
+        return {"": spot.line, **{name: part.line for name, part in spot.inside.items()}}
+
     def complaint(self, loc: Sequence[object], reason: str) -> HoldfastError:
         """An `invalid_config` that names file, line and the path of the key."""
         name = ".".join(str(part) for part in loc)

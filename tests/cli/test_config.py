@@ -215,3 +215,14 @@ def test_a_wrong_option_is_named(tmp_path: Path, setting: str, where: str, says:
     assert caught.value.code == "invalid_config"
     assert caught.value.fields["where"] == where
     assert says in caught.value.sentence
+
+
+def test_the_lines_of_assertions_are_kept_for_those_who_show_them(tmp_path: Path) -> None:
+    assert _read(tmp_path, FULL).lines == {
+        "": 11,
+        "translation.consistency": 12,
+        "translation.drift": 13,
+        "rotation.consistency": 14,
+    }
+    assert _read(tmp_path, "version: 1\ngate:\n  preset: smoke\n").lines == {"": 2}
+    assert read_config(None).lines == {"": 1}

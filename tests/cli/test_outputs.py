@@ -197,7 +197,7 @@ def test_a_runner_of_github_is_told(tmp_path: Path, stored: Path) -> None:
         GITHUB_OUTPUT="output",
     )
     assert done.returncode == 1
-    assert "::error file=holdfast.yaml,line=1,title=Model 000000000000%3A " in done.stdout
+    assert "::error file=holdfast.yaml,line=4,title=Model 000000000000%3A " in done.stdout
     summary = (tmp_path / "summary.md").read_text()
     assert summary.startswith("# Before\n## ")
     assert "Holdfast: Failed" in summary

@@ -1,6 +1,8 @@
 """`[tool.holdfast]` of a pyproject.toml is `holdfast.yaml` in another form."""
 
+import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,9 @@ def test_the_line_is_that_of_the_key(key: tuple[str, ...], says: str) -> None:
 def test_the_table_is_the_same_configuration(tmp_path: Path) -> None:
     (tmp_path / "holdfast.yaml").write_text(FULL)
     (tmp_path / "pyproject.toml").write_text(TABLE)
-    assert read_config(tmp_path / "pyproject.toml") == read_config(tmp_path / "holdfast.yaml")
+    table, file = (read_config(tmp_path / name) for name in ("pyproject.toml", "holdfast.yaml"))
+    assert table.lines.keys() == file.lines.keys()
+    assert replace(table, lines=file.lines) == file
 
 
 @pytest.fixture
@@ -154,8 +158,19 @@ def test_it_is_found_in_the_folder_and_said(folder: Path) -> None:
     done = holdfast("gate", "result.json", "-o", "out.sarif", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "using pyproject.toml\n")
     (folder / "pyproject.toml").write_text(FAILS)
-    assert holdfast("gate", "result.json", "-o", "out.sarif", cwd=folder).returncode == 1
-    assert '"pyproject.toml"' in (folder / "out.sarif").read_text()  # where the alert is shown
+    outputs = ("-o", "out.sarif", "-o", "out.codequality.json")
+    done = holdfast("gate", "result.json", *outputs, cwd=folder, GITHUB_ACTIONS="true")
+    assert done.returncode == 1
+    # The alert is shown at the assertion.
+    assert "::error file=pyproject.toml,line=3,title=" in done.stdout
+    alerts = json.loads((folder / "out.sarif").read_text())["runs"][0]["results"]
+    [alert] = [each for each in alerts if each["ruleId"] == "translation.consistency"]
+    place = alert["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "pyproject.toml"
+    assert place["region"] == {"startLine": 3}
+    entries = json.loads((folder / "out.codequality.json").read_text())
+    [entry] = [each for each in entries if each["check_name"] == "translation.consistency"]
+    assert entry["location"] == {"path": "pyproject.toml", "lines": {"begin": 3}}
 
 
 def test_holdfast_yaml_wins_and_that_is_said(folder: Path) -> None:

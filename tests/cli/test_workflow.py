@@ -86,7 +86,7 @@ def test_a_push_keeps_the_baseline_and_a_worse_pull_request_fails(
     shutil.copy(digits / "centered.onnx", model)
     code, told = runner.run("pull_request")
     assert code == 1, told
-    assert "::error file=pyproject.toml,line=1,title=" in told
+    assert "::error file=pyproject.toml,line=9,title=" in told
     assert "translation lost" in told
     assert {path.name for path in (runner.folder / "out").iterdir()} == OUTPUTS
     assert "translation** regressed" in (runner.folder / "step.md").read_text()
