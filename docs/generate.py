@@ -121,6 +121,45 @@ def measurements() -> str:
     return "\n".join(parts)
 
 
+_ELSEWHERE: Final = """\
+## `[tool.holdfast]` in pyproject.toml
+
+```toml
+[tool.holdfast]
+version = 1
+model = {path = "model.onnx", input = {preset = "imagenet"}}
+data = {path = "probes.zip"}
+
+[tool.holdfast.gate.assertions]
+translation.consistency = ["error", {min = 0.90, max_drop = 0.02}]
+"translation.consistency@class=cat" = ["error", {min = 0.85}]
+rotation.worst_case = "off"
+```
+
+A command without `--config` takes `holdfast.yaml` of its folder, or else this table of its
+`pyproject.toml`; never both, and it says which. `--config` takes any file whose name ends with
+`.toml`. An id without quotes, in TOML a table in a table, is the same as one with quotes.
+
+## Variables
+
+`HOLDFAST_` and the key in capitals, with two underscores for each dot; the value is YAML, as that
+of `--set`. They hold for `audit`, `gate` and `report`, which say what they used.
+
+| key | variable |
+| --- | --- |
+| `data.limit` | `HOLDFAST_DATA__LIMIT=200` |
+| `model.input.crop` | `HOLDFAST_MODEL__INPUT__CROP='[224, 224]'` |
+| `families.rotation` | `HOLDFAST_FAMILIES__ROTATION=off` |
+| `gate.assertions.scale.drift` | `HOLDFAST_GATE__ASSERTIONS__SCALE__DRIFT='[warn, {max: 0.1}]'` |
+
+An unknown key is an error that names the variable. An empty variable counts as not set. Of two, the
+one for the key further inside wins. An assertion of a class or group has no variable of its own:
+set `HOLDFAST_GATE__ASSERTIONS` as a whole. A name without two underscores is no key, whatever it
+looks like: `HOLDFAST_DATA` is the folder of a service. Paths are relative to the file, without one
+to the working folder.
+"""
+
+
 def config() -> str:
     """Every key of `holdfast.yaml`, from the schema that the reader uses."""
     from holdfast_cli.config_file import schema
@@ -138,14 +177,17 @@ def config() -> str:
 {NOTE}
 Unknown keys are errors, with file and line. Paths are relative to the file. An editor completes
 and checks it with [holdfast.schema.json](holdfast.schema.json); start the file with
-`# yaml-language-server: $schema=…/holdfast.schema.json`.
+`# yaml-language-server: $schema=…/holdfast.schema.json`. The same keys may stand in
+[pyproject.toml](#toolholdfast-in-pyprojecttoml) and in [variables](#variables). The command line
+wins over variables, they win over the file, and the file wins over presets and defaults.
 
 {_table(("key", "value", "left out", "meaning"), rows)}
 
 ```yaml
 {example.strip()}
 ```
-"""
+
+{_ELSEWHERE}"""
 
 
 def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

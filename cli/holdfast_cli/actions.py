@@ -39,10 +39,11 @@ def tell_actions(outcome: Outcome, environ: Mapping[str, str] = os.environ) -> N
     if path := environ.get("GITHUB_OUTPUT"):
         decision = verdict.decision if verdict else "none"
         passed = str(decision in ("passed", "none")).lower()
-        _append(Path(path), f"decision={decision}\npassed={passed}\n".encode())
+        page = f"report-url={outcome.page}\n" if outcome.page else ""
+        _append(Path(path), f"decision={decision}\npassed={passed}\n{page}".encode())
     if environ.get("GITHUB_ACTIONS") == "true":
         named = {"name": outcome.name, "path": outcome.place}
-        typer.echo(render_annotations(result, verdict, **named), nl=False)
+        typer.echo(render_annotations(result, verdict, **named, lines=outcome.lines), nl=False)
 
 
 def _size(path: Path) -> int:

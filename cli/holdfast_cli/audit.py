@@ -1,10 +1,9 @@
 """`holdfast audit`: the main job, here or on a service."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,7 +12,7 @@ from holdfast_cli import options as opt
 from holdfast_cli.exits import EXIT
 
 if TYPE_CHECKING:  # these load the records; `holdfast --help` has to stay quick
-    from holdfast_cli.formats import Outcome
+    from holdfast_cli.formats import Outcome, Output
     from holdfast_cli.order import Order
 
 __all__ = ["audit"]
@@ -34,6 +33,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     confidence: opt.Confidence = None,
     full: opt.Full = False,
     output: opt.Outputs = None,
+    format: opt.Formats = None,  # noqa: A002 - as above
     inconclusive: opt.InconclusiveOption = None,
     fail_on: opt.FailOnOption = opt.FailOn.error,
     baseline: opt.BaselineOption = None,
@@ -57,7 +57,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     from holdfast_cli.order import GateOptions, PlanOptions, find_config, make_order, place_of
     from holdfast_cli.outputs import check_outputs
 
-    check_outputs(outputs := output or [])
+    outputs = check_outputs(output or [], format or [])
     if outputs and server and not wait:
         raise typer.BadParameter("there is nothing to write with --no-wait", param_hint="-o")
     if save_baseline and server:
@@ -65,11 +65,11 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     order = make_order(
         model,
         data,
-        find_config(config, set_ or []),
+        read := find_config(config, set_ or []),
         PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
         GateOptions(inconclusive, fail_on, baseline, save_baseline),
     )
-    named = (order.name, place_of(config, order.model))
+    named = (order.name, place_of(config, order.model), read.lines)
     finish = partial(_finish, named, outputs, (soft_fail, github))
     if server is None:
         code = _here(order, _Here(sandbox, threads, cache, save_baseline, branch), outputs, finish)
@@ -90,7 +90,7 @@ class _Here:
 
 
 def _here(
-    order: "Order", options: _Here, outputs: Sequence[Path], finish: Callable[["Outcome"], int]
+    order: "Order", options: _Here, outputs: Sequence["Output"], finish: Callable[["Outcome"], int]
 ) -> int:
     from holdfast_cli.here import audit_here, keep, named_branch
     from holdfast_cli.local import need, need_for
@@ -123,8 +123,8 @@ def _there(
 
 
 def _finish(
-    named: tuple[str, str],
-    outputs: Sequence[Path],
+    named: tuple[str, str, Mapping[str, int]],
+    outputs: Sequence["Output"],
     flags: tuple[bool, bool],
     outcome: "Outcome",
 ) -> int:
@@ -133,8 +133,10 @@ def _finish(
     from holdfast_cli.gates import exit_code
     from holdfast_cli.outputs import write_outputs
 
-    (name, place), (soft_fail, github) = named, flags
-    outcome = replace(outcome, name=name, place=place)
+    (name, place, lines), (soft_fail, github) = named, flags
+    outcome = replace(outcome, name=name, place=place, lines=lines)
+    if outcome.page:
+        typer.echo(f"on the service: {outcome.page}", err=True)  # stdout is as without one
     screen.show_result(name, outcome.result)
     screen.show_verdict(name, outcome.verdict)
     screen.show_baseline(outcome.verdict, outcome.comparison)

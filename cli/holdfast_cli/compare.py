@@ -1,6 +1,7 @@
 """`holdfast compare`: what changed between two audits of the same images?"""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _SHOWN = 10
+_WIDEST = 200
+
+
+class ComparisonFormat(StrEnum):
+    """The keys of `holdfast_cli.formats.COMPARISONS`, which loads too much for `--help`."""
+
+    html = "html"
+    json = "json"
+    markdown = "markdown"
 
 
 def compare(
@@ -25,7 +35,21 @@ def compare(
         float, typer.Option(min=0.0, max=0.99, help="How much of a score may be lost.")
     ] = 0.01,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the comparison as JSON.")
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write this file; may be given again. Its suffix decides: .html, .json, .md.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 - typer makes the option's name from it
+        list[ComparisonFormat] | None,
+        typer.Option(
+            "--format",
+            help="What -o writes, whatever the suffix; then once for each -o, in the same order.",
+            show_default=False,
+        ),
     ] = None,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
     server: opt.Server = None,
@@ -34,17 +58,23 @@ def compare(
 
     With --server they are ids of audits, and the service compares them.
     """
-    from holdfast.records.base import canonical_json
+    from holdfast_cli.formats import COMPARISONS, Compared
+    from holdfast_cli.local import need
+    from holdfast_cli.outputs import check_outputs
 
+    outputs = check_outputs(output or [], format or [], COMPARISONS)
+    if any(each.form != "json" for each in outputs):
+        need("report")
     found = (
         _here(baseline, candidate, margin, sandbox)
         if server is None
         else _there(server, str(baseline), str(candidate), margin)
     )
     _show(found)
-    if output is not None:
-        output.write_bytes(canonical_json(found) + b"\n")
-        typer.echo(f"wrote {output}")
+    for each in outputs:
+        named = Compared(found, str(baseline), str(candidate))
+        each.path.write_bytes(COMPARISONS[each.form].content(named))
+        typer.echo(f"wrote {each.path}")
     raise typer.Exit(EXIT[found.decision])
 
 
@@ -75,6 +105,7 @@ def _show(found: "Comparison") -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("measurement", "baseline", "candidate", "better by", "interval", ""):
         table.add_column(title, justify="left" if title in ("measurement", "") else "right")
+    same = found.baseline_sha256 == found.candidate_sha256
     for row in found.measurements:
         table.add_row(
             row.id,
@@ -82,8 +113,11 @@ def _show(found: "Comparison") -> None:
             f"{row.candidate:.3f}",
             f"{row.difference:+.3f}",
             f"[{row.low:+.3f}, {row.high:+.3f}]".replace("[", "\\["),
-            row.decision,
+            "no change" if same else row.decision,
         )
+    # Logs of CI jobs are no terminal, and 80 columns would cut the names.
+    free = console.options.update(width=_WIDEST)
+    console.width = max(console.width, console.measure(table, options=free).maximum)
     console.print(table)
     for family in found.families:
         console.print(escape(_told(family)), soft_wrap=True)
@@ -91,14 +125,16 @@ def _show(found: "Comparison") -> None:
         said = f"{finding.severity} {finding.id}: {finding.sentence} {finding.hint}".rstrip()
         console.print(escape(said), soft_wrap=True)
     if found.flipped:
-        console.print(f"lost their worst case: {escape(_names(found.flipped, found.n_flipped))}")
-    console.print(f"{found.decision}: {escape(found.sentence)}")
+        lost = escape(_names(found.flipped, found.n_flipped))
+        console.print(f"lost their worst case: {lost}", soft_wrap=True)
+    console.print(f"{found.decision}: {escape(found.sentence)}", soft_wrap=True)
 
 
 def _told(family: "FamilyChange") -> str:
     """How many answers a family lost and gained, whether by chance, and at which images."""
     p_value = f"p = {family.p_adjusted:.2g} adjusted over the families"
-    lost = f"{family.family}: {family.lost} answers lost, {family.gained} gained ({p_value})"
+    answers = "answer" if family.lost == 1 else "answers"
+    lost = f"{family.family}: {family.lost} {answers} lost, {family.gained} gained ({p_value})"
     if not family.n_flipped:
         return lost
     return f"{lost}; flip now, held before: {_names(family.flipped, family.n_flipped)}"

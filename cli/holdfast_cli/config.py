@@ -1,4 +1,4 @@
-"""Read `holdfast.yaml`: a plan, a policy, and the paths it names."""
+"""Read `holdfast.yaml` or `[tool.holdfast]`: a plan, a policy, and the paths it names."""
 
 import difflib
 import json
@@ -14,11 +14,13 @@ from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config_file import ConfigFile, schema
-from holdfast_cli.yaml_tree import YamlTree, changed, empty, read_yaml
+from holdfast_cli.settings import Setting, variable_of
+from holdfast_cli.toml_tree import read_toml
+from holdfast_cli.tree import Tree, changed, empty
+from holdfast_cli.yaml_tree import read_yaml
 
-__all__ = ["DEFAULT_NAME", "Config", "read_config"]
+__all__ = ["Config", "read_config"]
 
-DEFAULT_NAME: Final = "holdfast.yaml"
 _EMPTY: Final[dict[str, dict[str, list[object]] | None]] = {
     "translation": {"shifts_px": []},
     "rotation": {"angles_deg": []},
@@ -42,20 +44,23 @@ class Config:
     """The `gate:` block as written; `holdfast.gate.read_policy` has accepted it."""
     folder: Path = Path()
     """Where the file is; its paths are relative to it."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Where each assertion stands in the file; under an empty name the block of them."""
 
 
-def read_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
+def read_config(path: Path | None, settings: Sequence[Setting] = ()) -> Config:
     """Read one file.
 
     Args:
-        path: the file; None for one that holds nothing.
-        settings: `key=value`, keys with dots and values in YAML; they win over the file.
+        path: the file, where `.toml` means its table `[tool.holdfast]`; None for one that holds
+            nothing.
+        settings: what options and variables say; they win over the file, later ones over earlier.
 
     Raises:
         HoldfastError: `file_not_found`; `invalid_config` with file and line; for the gate also
             `invalid_policy` and `unknown_assertion`, with file and line as a note.
     """
-    tree = changed(read_yaml(path) if path else empty(), settings)
+    tree = changed(_tree(path), settings)
     file = _validated(tree, _with_gate_off(_with_families_off(tree.data)))
     gate = tree.data.get("gate")
     if gate is not None:
@@ -67,7 +72,14 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
         data=_beside(tree.path, file.data.path),
         gate=gate,
         folder=tree.path.parent,
+        lines={"": tree.lines(("gate",)).get("", 1), **tree.lines(("gate", "assertions"))},
     )
+
+
+def _tree(path: Path | None) -> Tree:
+    if path is None:
+        return empty()
+    return read_toml(path) if path.suffix.lower() == ".toml" else read_yaml(path)
 
 
 def _beside(config: Path, written: str | None) -> Path | None:
@@ -97,7 +109,7 @@ def _with_gate_off(data: Any) -> Any:  # noqa: ANN401 - user data
     return {**data, "gate": {**gate, "baseline": {**gate["baseline"], "on_missing": "off"}}}
 
 
-def _validated(tree: YamlTree, data: Any) -> ConfigFile:  # noqa: ANN401 - user data
+def _validated(tree: Tree, data: Any) -> ConfigFile:  # noqa: ANN401 - user data
     if not isinstance(data, dict):
         raise tree.complaint((), "the file must hold keys, starting with version: 1")
     try:
@@ -108,7 +120,7 @@ def _validated(tree: YamlTree, data: Any) -> ConfigFile:  # noqa: ANN401 - user 
         raise tree.complaint((), "it holds NaN, infinity or a key that is no text") from None
     loc = errors[0]["loc"]
     if errors[0]["type"] == "extra_forbidden":
-        raise tree.complaint(loc, f"unknown key{_suggestion(loc)}")
+        raise tree.complaint(loc, f"unknown key{_suggestion(tree, loc)}")
     written = _written(data, loc)
     # Where a value may have several forms, each form has a complaint of its own.
     here = [error["msg"] for error in errors if _written(data, error["loc"]) == written]
@@ -127,25 +139,30 @@ def _written(data: Any, loc: Sequence[str | int]) -> Sequence[str | int]:  # noq
     return loc
 
 
-def _suggestion(loc: Sequence[str | int]) -> str:
-    """The nearest key that is allowed where `loc` ends, from the schema."""
+def _suggestion(tree: Tree, loc: Sequence[str | int]) -> str:
+    """The nearest key that is allowed where `loc` ends, as a variable where one is misspelt."""
     whole = schema()
     near = difflib.get_close_matches(str(loc[-1]), _keys(whole, whole, loc[:-1]), n=1, cutoff=0.5)
-    return f" (did you mean {near[0]}?)" if near else ""
+    if not near:
+        return ""
+    meant, depth, setting = near[0], len(loc), tree.setting_of(loc)
+    if setting is not None and setting.variable and len(setting.key) >= depth:
+        meant = variable_of([*setting.key[: depth - 1], meant, *setting.key[depth:]])
+    return f" (did you mean {meant}?)"
 
 
 def _keys(whole: dict[str, Any], part: dict[str, Any], loc: Sequence[str | int]) -> list[str]:
     if "$ref" in part:
         return _keys(whole, whole["$defs"][part["$ref"].rpartition("/")[2]], loc)
-    if "anyOf" in part:
-        return [key for choice in part["anyOf"] for key in _keys(whole, choice, loc)]
+    # A block may have alternatives beside keys of its own, as the gate does.
+    found = [key for choice in part.get("anyOf", ()) for key in _keys(whole, choice, loc)]
     properties: dict[str, Any] = part.get("properties", {})
     if not loc:
-        return list(properties)
-    return _keys(whole, properties.get(str(loc[0]), {}), loc[1:])
+        return [*properties, *found]
+    return [*_keys(whole, properties.get(str(loc[0]), {}), loc[1:]), *found]
 
 
-def _check_gate(tree: YamlTree, gate: Mapping[str, Any]) -> None:
+def _check_gate(tree: Tree, gate: Mapping[str, Any]) -> None:
     try:
         read_policy(gate)
     except HoldfastError as error:

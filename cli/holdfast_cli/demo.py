@@ -22,7 +22,7 @@ from holdfast.errors import HoldfastError
 from holdfast_cli import bound
 from holdfast_cli.client import Client
 from holdfast_cli.config import read_config
-from holdfast_cli.formats import Outcome
+from holdfast_cli.formats import Outcome, Output
 from holdfast_cli.order import Order
 from holdfast_cli.outputs import write_outputs
 from holdfast_cli.ports import check_port
@@ -141,7 +141,8 @@ def _show(outcomes: Mapping[str, tuple[Outcome, str]], out: Path) -> None:
     console.print("\nReports:")
     for name, (outcome, page) in outcomes.items():
         stem = out / Path(name).stem
-        report, *_ = write_outputs([stem.with_suffix(".html"), stem.with_suffix(".json")], outcome)
+        outputs = [Output(stem.with_suffix(f".{form}"), form) for form in ("html", "json")]
+        report, *_ = write_outputs(outputs, outcome)
         console.print(Text(f"  {report.resolve()}   {page}"))
 
 

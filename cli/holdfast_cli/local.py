@@ -18,7 +18,7 @@ from holdfast.runtimes.sniff import sniff
 from holdfast.sandbox.parent import AuditOutput, SandboxMode, inspect_model, run_audit
 from holdfast.sandbox.selftest import selftest
 from holdfast_cli.cache import Cache, key_of
-from holdfast_cli.formats import suffix_of
+from holdfast_cli.formats import Output
 from holdfast_cli.order import Order
 from holdfast_cli.progress import progress
 
@@ -65,13 +65,13 @@ def need(*extras: str) -> None:
             raise HoldfastError("missing_extra", extra=extra)
 
 
-def need_for(outputs: Sequence[Path]) -> None:
+def need_for(outputs: Sequence[Output]) -> None:
     """Refuse outputs whose extra is missing; only the report draws.
 
     Raises:
         HoldfastError: `missing_extra`.
     """
-    if any(suffix_of(path) == ".html" for path in outputs):
+    if any(output.form == "html" for output in outputs):
         need("report")
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "DataFolder",
     "FailOn",
     "FailOnOption",
+    "Formats",
     "Full",
     "GitHub",
     "Inconclusive",
@@ -30,6 +31,7 @@ __all__ = [
     "Limit",
     "ModelPath",
     "OptionalModelPath",
+    "OutputFormat",
     "Outputs",
     "Project",
     "Resize",
@@ -70,6 +72,20 @@ class FailOn(StrEnum):
 
     warn = "warn"
     error = "error"
+
+
+class OutputFormat(StrEnum):
+    """The keys of `holdfast_cli.formats.FORMATS`, which loads too much for `--help`."""
+
+    html = "html"
+    json = "json"
+    junit = "junit"
+    sarif = "sarif"
+    markdown = "markdown"
+    csv = "csv"
+    badge = "badge"
+    shields = "shields"
+    codequality = "codequality"
 
 
 class SandboxLevel(StrEnum):
@@ -113,7 +129,8 @@ Data = Annotated[
 ConfigPath = Annotated[
     Path | None,
     typer.Option(
-        help="The configuration; left out, holdfast.yaml of this folder when there is one.",
+        help="The configuration; left out, holdfast.yaml of this folder, or else [tool.holdfast] "
+        "of its pyproject.toml.",
         show_default=False,
     ),
 ]
@@ -122,7 +139,8 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Change a key of the configuration, data.limit=100 for example; may be given again.",
+        help="Change a key of the configuration, data.limit=100 for example; may be given again. "
+        "It wins over the variable HOLDFAST_DATA__LIMIT, which wins over the file.",
         show_default=False,
     ),
 ]
@@ -201,6 +219,14 @@ Outputs = Annotated[
         help="Write this file; may be given again. Its suffix decides: .html, .json, .xml (JUnit), "
         ".sarif, .md, .csv (cells), .svg (badge), .badge.json (shields.io), .codequality.json "
         "(GitLab).",
+        show_default=False,
+    ),
+]
+Formats = Annotated[
+    list[OutputFormat] | None,
+    typer.Option(
+        "--format",
+        help="What -o writes, whatever the suffix; then once for each -o, in the same order.",
         show_default=False,
     ),
 ]

@@ -12,8 +12,11 @@ from holdfast.errors import HoldfastError
 from holdfast.gate import expanded
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
-from holdfast_cli.config import DEFAULT_NAME, Config, read_config
+from holdfast_cli.config import Config, read_config
 from holdfast_cli.options import FailOn, Inconclusive, InputPreset
+from holdfast_cli.settings import from_environment, from_options
+from holdfast_cli.toml_tree import PYPROJECT, has_table
+from holdfast_cli.tree import DEFAULT_NAME
 
 __all__ = [
     "Asked",
@@ -86,24 +89,40 @@ class Order:
         return self.model.name
 
 
-def find_config(path: Path | None, settings: Sequence[str] = ()) -> Config:
-    """The configuration that is named, else `holdfast.yaml` of this folder, else the defaults.
+def find_config(
+    path: Path | None, options: Sequence[str] = (), environ: Mapping[str, str] = os.environ
+) -> Config:
+    """The configuration that is named or found in this folder, else the defaults.
 
-    `settings` are `key=value`, which win over the file.
+    `options` are `key=value`; they win over the variables of `environ`, which win over the file.
+    What nobody named on the command line is told on stderr.
     """
     found = config_path(path)
-    if found is None and not settings:
-        return Config()
+    variables = from_environment(environ)
+    told = [setting.said for setting in variables]
     if path is None and found is not None:
-        typer.echo(f"using {found}", err=True)
-    return read_config(found, settings)
+        told.insert(0, f"{found}{_also(found)}")
+    if told:
+        typer.echo(f"using {', '.join(told)}", err=True)
+    return read_config(found, [*variables, *from_options(options)])
 
 
 def config_path(path: Path | None) -> Path | None:
     """The file that `find_config` reads, None when it reads none."""
-    if path is None and Path(DEFAULT_NAME).is_file():
+    if path is not None:
+        return path
+    if Path(DEFAULT_NAME).is_file():
         return Path(DEFAULT_NAME)
-    return path
+    return Path(PYPROJECT) if has_table(Path(PYPROJECT)) else None
+
+
+def _also(found: Path) -> str:
+    """A note that another file of this folder says something, too, and is not read."""
+    try:
+        other = found.name == DEFAULT_NAME and has_table(Path(PYPROJECT))
+    except HoldfastError:  # the file that is not read may be anything
+        return ""
+    return f" (it wins: [tool.holdfast] of {PYPROJECT} is not read)" if other else ""
 
 
 def place_of(config: Path | None, other: Path) -> str:

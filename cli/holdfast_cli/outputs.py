@@ -1,8 +1,9 @@
 """Write what an audit leaves, and read what one left."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 from pydantic import ValidationError
@@ -10,42 +11,73 @@ from pydantic import ValidationError
 from holdfast.errors import HoldfastError
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
-from holdfast_cli.formats import FORMATS, Outcome, suffix_of
+from holdfast_cli.formats import FORMATS, Format, Outcome, Output, format_of
 
 __all__ = ["check_outputs", "parse_result", "read_bytes", "render", "write_outputs"]
 
 
-def check_outputs(paths: Sequence[Path]) -> None:
-    """Refuse, before any work, a path that could not be written after it.
+def check_outputs(
+    paths: Sequence[Path],
+    formats: Sequence[str] = (),
+    table: Mapping[str, Format[Any]] = FORMATS,
+) -> list[Output]:
+    """Settle, before any work, what is written where; refuse what could not be written after it.
+
+    Args:
+        paths: the files.
+        formats: none, and the endings of the files decide; or one for each file, in their order.
+        table: what there is.
 
     Raises:
         HoldfastError: `unsupported_output_format`.
-        typer.BadParameter: a folder that cannot be made or written.
+        typer.BadParameter: a file that stands twice or cannot be written, or another number of
+            formats than of files.
     """
-    for path in paths:
-        if suffix_of(path) is None:
-            raise HoldfastError("unsupported_output_format", path=path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            raise typer.BadParameter(f"{path.parent} cannot be made", param_hint="-o") from None
-        target = path if path.exists() else path.parent
-        if path.is_dir() or not os.access(target, os.W_OK):
-            raise typer.BadParameter(f"{path} cannot be written", param_hint="-o")
+    if formats and not paths:
+        raise typer.BadParameter("name the file to write with -o", param_hint="--format")
+    if formats and len(formats) != len(paths):
+        files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+        why = f"{len(formats)} for {files}: give it once after each -o, or never"
+        raise typer.BadParameter(why, param_hint="--format")
+    named: Sequence[str | None] = formats or [format_of(path, table) for path in paths]
+    outputs: list[Output] = []
+    for path, form in zip(paths, named, strict=True):
+        if form is None:
+            raise HoldfastError("unsupported_output_format", path=path, known=_known(table))
+        if path in [output.path for output in outputs]:
+            raise typer.BadParameter(f"{path} stands twice", param_hint="-o")
+        _check_place(path)
+        outputs.append(Output(path, form))
+    return outputs
 
 
-def write_outputs(paths: Sequence[Path], outcome: Outcome) -> list[Path]:
-    """Write every path and, beside a result, its per-sample file; answer what was written."""
+def _known(table: Mapping[str, Format[Any]]) -> str:
+    """Every ending, and what `--format` calls it where that is another word."""
+    return ", ".join(
+        end if end.strip(".") == name else f"{end} ({name})"
+        for name, form in table.items()
+        for end in form.endings
+    )
+
+
+def _check_place(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        raise typer.BadParameter(f"{path.parent} cannot be made", param_hint="-o") from None
+    target = path if path.exists() else path.parent
+    if path.is_dir() or not os.access(target, os.W_OK):
+        raise typer.BadParameter(f"{path} cannot be written", param_hint="-o")
+
+
+def write_outputs(outputs: Sequence[Output], outcome: Outcome) -> list[Path]:
+    """Write every file and, beside a result, its per-sample file; answer what was written."""
     written = []
-    for path in paths:
-        suffix = suffix_of(path)
-        if suffix is None:  # whoever writes has checked before any work
-            raise HoldfastError("unsupported_output_format", path=path)
-        _, content = FORMATS[suffix]
-        path.write_bytes(content(outcome))
-        written.append(path)
-        if suffix == ".json" and outcome.samples is not None:
-            samples = path.with_suffix(".samples.parquet")
+    for output in outputs:
+        output.path.write_bytes(FORMATS[output.form].content(outcome))
+        written.append(output.path)
+        if output.form == "json" and outcome.samples is not None:
+            samples = output.path.with_suffix(".samples.parquet")
             samples.write_bytes(outcome.samples())
             written.append(samples)
     return written

@@ -156,6 +156,7 @@ def fetch(client: Client, audit: dict[str, Any]) -> Outcome:
         samples=lambda: client.content(links["samples"]),
         report=lambda: client.content(links["report"]),
         verdict=verdict,
+        page=client.absolute(links["page"]),
     )
 
 

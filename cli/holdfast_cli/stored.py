@@ -1,7 +1,7 @@
 """`holdfast gate` and `holdfast report`: a stored result, judged or rendered again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ def gate(  # noqa: PLR0913 - these are the options of the command
     config: opt.ConfigPath = None,
     set_: opt.Set = None,
     output: opt.Outputs = None,
+    format: opt.Formats = None,  # noqa: A002 - typer makes the option's name from it
     inconclusive: opt.InconclusiveOption = None,
     fail_on: opt.FailOnOption = opt.FailOn.error,
     baseline: opt.BaselineOption = None,
@@ -37,24 +38,23 @@ def gate(  # noqa: PLR0913 - these are the options of the command
     """
     from holdfast.errors import HoldfastError
     from holdfast_cli.actions import tell_actions
-    from holdfast_cli.config import DEFAULT_NAME
     from holdfast_cli.gates import exit_code
     from holdfast_cli.local import need_for
-    from holdfast_cli.order import GateOptions, find_config, with_options
+    from holdfast_cli.order import GateOptions, config_path, find_config, with_options
     from holdfast_cli.outputs import check_outputs, write_outputs
     from holdfast_cli.screen import show_baseline, show_verdict, show_written
+    from holdfast_cli.tree import DEFAULT_NAME
 
-    outputs = output or []
-    check_outputs(outputs)
+    outputs = check_outputs(output or [], format or [])
     need_for(outputs)
     read = find_config(config, set_ or [])
     block = with_options(read.gate, GateOptions(inconclusive, fail_on, baseline))
     if block is None:
-        where = str(config or DEFAULT_NAME)
+        where = str(config_path(config) or DEFAULT_NAME)
         raise HoldfastError("invalid_config", where=where, reason="there is no gate to judge by")
     stored = _fetched(result, server) if server and not result.exists() else _read(result)
     comparison = _comparison(read, baseline, stored, sandbox)
-    outcome = _outcome(stored, config, block, comparison)
+    outcome = replace(_outcome(stored, config, block, comparison), lines=read.lines)
     show_verdict(result.name, outcome.verdict)
     show_baseline(outcome.verdict, comparison)
     tell_actions(outcome)
@@ -70,6 +70,7 @@ class _Stored:
     result: "AuditResult"
     result_json: bytes
     samples: Callable[[], bytes]
+    page: str = ""
 
 
 def _read(path: Path) -> _Stored:
@@ -86,7 +87,8 @@ def _fetched(audit_id: Path, server: str) -> _Stored:
     with connect(server) as client:
         outcome = stored_there(client, str(audit_id))
         samples = outcome.samples() if outcome.samples else b""
-    return _Stored(audit_id, outcome.result, outcome.result_json, lambda: samples)
+    page = outcome.page
+    return _Stored(audit_id, outcome.result, outcome.result_json, lambda: samples, page)
 
 
 def _comparison(
@@ -111,7 +113,11 @@ def _comparison(
 
 
 def report(
-    result: opt.ResultPath, *, output: opt.Outputs = None, config: opt.ConfigPath = None
+    result: opt.ResultPath,
+    *,
+    output: opt.Outputs = None,
+    format: opt.Formats = None,  # noqa: A002 - as above
+    config: opt.ConfigPath = None,
 ) -> None:
     """Render a stored result again, with the verdict when the configuration has a gate."""
     from holdfast_cli.local import need_for
@@ -121,10 +127,11 @@ def report(
 
     if not output:
         raise typer.BadParameter("name the file to write, for example report.html", param_hint="-o")
-    check_outputs(output)
-    need_for(output)
-    outcome = _outcome(_read(result), config, find_config(config).gate, None)
-    show_written(write_outputs(output, outcome))
+    outputs = check_outputs(output, format or [])
+    need_for(outputs)
+    read = find_config(config)
+    outcome = replace(_outcome(_read(result), config, read.gate, None), lines=read.lines)
+    show_written(write_outputs(outputs, outcome))
 
 
 def _outcome(
@@ -147,4 +154,5 @@ def _outcome(
         report=lambda: render(stored.result, verdict),
         place=place_of(config, stored.path),
         comparison=comparison,
+        page=stored.page,
     )

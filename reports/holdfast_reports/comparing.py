@@ -92,23 +92,24 @@ def render_comparison_markdown(found: Comparison, baseline: str, candidate: str)
 
 
 def _measurements(found: Comparison) -> Table:
+    same = found.baseline_sha256 == found.candidate_sha256
     return Table(
         caption="Measurements",
         columns=_HEAD,
-        rows=tuple(_measurement(each) for each in found.measurements),
+        rows=tuple(_measurement(each, same=same) for each in found.measurements),
         folded=False,
         note="Paired image by image; a negative number is a loss, also of what should be small.",
     )
 
 
-def _measurement(change: MeasurementChange) -> tuple[str, ...]:
+def _measurement(change: MeasurementChange, *, same: bool) -> tuple[str, ...]:
     low, high = difference(change.low), difference(change.high)
     return (
         assertion_title(change.id),
         value_words(change.id, change.baseline),
         value_words(change.id, change.candidate),
         f"{difference(change.difference)} [{low}, {high}]",
-        change.decision,
+        "no change" if same else change.decision,
         f"{change.n_images:,}",
     )
 

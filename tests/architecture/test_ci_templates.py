@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from commands import holdfast
-from holdfast_cli.formats import FORMATS, suffix_of
+from holdfast_cli.formats import FORMATS, format_of
 from schemas import published
 
 # Writes down how it was called, one JSON list a line.
@@ -92,8 +92,8 @@ def test_the_action_is_valid(action: dict[str, Any]) -> None:
     assert action["inputs"].keys() == {
         *("config", "model", "data", "server", "baseline", "extra-args"),
     }
-    used = re.findall(r"steps\.(\w+)\.outputs\.(\w+)", json.dumps(action["outputs"]))
-    assert used == [("audit", "decision"), ("audit", "passed")]
+    used = re.findall(r"steps\.(\w+)\.outputs\.([\w-]+)", json.dumps(action["outputs"]))
+    assert used == [("audit", "decision"), ("audit", "passed"), ("audit", "report-url")]
     assert _steps(action)["Audit"]["id"] == "audit"
 
 
@@ -115,7 +115,7 @@ def test_the_action_runs_with_nothing_given(action: dict[str, Any], tmp_path: Pa
     assert code == 0
     assert call[:2] == ["holdfast", "audit"]
     assert {*call[2::2]} == {"-o"}
-    assert [suffix_of(Path(name)) for name in call[3::2]] == [".html", ".json", ".xml", ".sarif"]
+    assert [format_of(Path(name)) for name in call[3::2]] == ["html", "json", "junit", "sarif"]
 
 
 def test_every_input_reaches_the_command(action: dict[str, Any], tmp_path: Path) -> None:
@@ -181,7 +181,12 @@ def test_the_hook_of_pre_commit(repo: Path) -> None:
     _check(".pre-commit-hooks.yml", hooks)
     [hook] = hooks
     fires = re.compile(hook["files"])
-    assert all(map(fires.search, ["holdfast.yaml", "ci/holdfast.yaml", "a/m.onnx", "m.pt2"]))
+    assert all(
+        map(
+            fires.search,
+            ["holdfast.yaml", "ci/holdfast.yaml", "pyproject.toml", "a/m.onnx", "m.pt2"],
+        )
+    )
     assert not any(map(fires.search, ["unholdfast.yaml", "README.md", "m.onnx.txt"]))
 
 
@@ -214,9 +219,11 @@ def test_every_command_of_the_page_is_one(repo: Path, tmp_path: Path) -> None:
         assert [option for option in options if option not in known] == []
         names = re.findall(r"-o (\S+)", command)
         assert names
-        assert None not in [suffix_of(Path(name)) for name in names]
+        assert None not in [format_of(Path(name)) for name in names]
 
 
 def test_the_page_tells_about_every_suffix(repo: Path) -> None:
     page = (repo / "docs" / "ci.md").read_text()
-    assert set(re.findall(r"`((?:\.|gl-)[a-z.-]+)`", page)) >= FORMATS.keys()
+    endings = {end for form in FORMATS.values() for end in form.endings}
+    assert set(re.findall(r"`((?:\.|gl-)[a-z.-]+)`", page)) >= endings
+    assert set(re.findall(r"`([a-z]+)`", page)) >= FORMATS.keys()

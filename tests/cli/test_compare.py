@@ -25,6 +25,32 @@ def results(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Path:
     return folder
 
 
+def test_a_comparison_is_written_as_page_summary_and_json(results: Path) -> None:
+    names = ("out.html", "out.md", "out.txt")
+    forms = ("html", "markdown", "json")
+    outputs = [word for name in names for word in ("-o", name)]
+    formats = [word for form in forms for word in ("--format", form)]
+    pair = ("everywhere.json", "centered.json")
+    for arguments in (outputs[:4], outputs + formats):
+        answer = holdfast("compare", *pair, *arguments, cwd=results)
+        assert answer.returncode == 1, answer.stderr
+        assert (results / "out.html").read_text().startswith("<!doctype html>")
+        summary = (results / "out.md").read_text()
+        assert summary.startswith("## Holdfast: Something was lost")
+        assert "centered.json" in summary
+        (results / "out.html").unlink()
+    assert json.loads((results / "out.txt").read_text())["decision"] == "failed"
+    answer = holdfast("compare", *pair, "-o", "out.xml", cwd=results)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "Use .html, .json, .md (markdown); or name" in answer.stderr
+
+
+def test_no_name_is_cut_where_there_is_no_terminal(results: Path) -> None:
+    answer = holdfast("compare", "centered.json", "centered.json", cwd=results, COLUMNS="80")
+    assert "translation.robust_accuracy" in answer.stdout
+    assert "no change" in answer.stdout
+
+
 def test_a_loss_fails_and_names_what_was_lost(results: Path) -> None:
     answer = holdfast(
         "compare", "everywhere.json", "centered.json", "-o", "comparison.json", cwd=results

@@ -7,28 +7,12 @@ import jsonschema
 import pytest
 import yaml
 
+from configs import FULL
 from holdfast.errors import HoldfastError
 from holdfast.records.plan import AuditPlan, Preset
 from holdfast_cli.config import Config, read_config
 from holdfast_cli.config_file import schema
-
-FULL = """\
-version: 1
-model:
-  path: models/m.onnx
-  task: classification
-  input: {preset: custom, scale: 0.5, mean: [1, 2, 3], std: [1, 1, 1], order: bgr, crop: [20, 30]}
-data: {path: probes.zip, limit: 10, seed: 3}
-families:
-  translation: {shifts_px: [[1, 0], [-4, 4]]}
-  rotation: off
-gate:
-  assertions:
-    translation.consistency: [error, {min: 0.9}]
-    translation.drift: [warn, {max: 0.1}]
-    rotation.consistency: off
-  on_inconclusive: fail
-"""
+from holdfast_cli.settings import from_options
 
 
 def _read(folder: Path, text: str) -> Config:
@@ -119,6 +103,7 @@ def test_how_much_is_measured_reaches_the_plan(tmp_path: Path) -> None:
         ("just text\n", 1, "must hold keys"),
         ("", 1, "must hold keys"),
         ("version: 1\ngate: {assertions: [a]}\n", 2, "gate.assertions"),
+        ("version: 1\ngate: {on_inkonclusive: pass}\n", 2, "(did you mean on_inconclusive?)"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(
@@ -199,14 +184,14 @@ def test_an_option_changes_keys_of_the_file(tmp_path: Path) -> None:
         "gate.assertions.scale.drift=[error, {max: 0.2}]",
         "gate.assertions.accuracy@class=a.b=[error, {min: 0.2}]",
     ]
-    config = read_config(path, settings)
+    config = read_config(path, from_options(settings))
     assert (config.plan.limit, config.plan.seed, config.plan.input.crop) == (5, 3, (8, 9))
     assert config.gate is not None
     assert config.gate["assertions"]["scale.drift"] == ["error", {"max": 0.2}]
     assert config.gate["assertions"]["accuracy@class=a.b"] == ["error", {"min": 0.2}]
     assert config.gate["assertions"]["translation.drift"] == ["warn", {"max": 0.1}]
     assert config.model == tmp_path / "models" / "m.onnx"
-    assert read_config(None, ["data.seed=4"]).plan.seed == 4
+    assert read_config(None, from_options(["data.seed=4"])).plan.seed == 4
 
 
 @pytest.mark.parametrize(
@@ -219,13 +204,25 @@ def test_an_option_changes_keys_of_the_file(tmp_path: Path) -> None:
         ("data.limit=0", "--set data.limit", "greater than or equal to 1"),
         ("data.limmit=3", "--set data.limmit", "did you mean limit?"),
         ("data=3", "--set data", "data"),
+        ("families.spatial.search=worst", "--set families.spatial.search", "exactly one of"),
     ],
 )
 def test_a_wrong_option_is_named(tmp_path: Path, setting: str, where: str, says: str) -> None:
     path = tmp_path / "holdfast.yaml"
     path.write_text(FULL)
     with pytest.raises(HoldfastError) as caught:
-        read_config(path, [setting])
+        read_config(path, from_options([setting]))
     assert caught.value.code == "invalid_config"
     assert caught.value.fields["where"] == where
     assert says in caught.value.sentence
+
+
+def test_the_lines_of_assertions_are_kept_for_those_who_show_them(tmp_path: Path) -> None:
+    assert _read(tmp_path, FULL).lines == {
+        "": 11,
+        "translation.consistency": 12,
+        "translation.drift": 13,
+        "rotation.consistency": 14,
+    }
+    assert _read(tmp_path, "version: 1\ngate:\n  preset: smoke\n").lines == {"": 2}
+    assert read_config(None).lines == {"": 1}

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,9 +12,11 @@ import pytest
 
 from commands import holdfast
 from factories import audit_result
-from holdfast.errors import ERRORS, HoldfastError
+from holdfast.errors import HoldfastError
 from holdfast_cli.actions import MAX_SUMMARY_BYTES, tell_actions
-from holdfast_cli.formats import FORMATS, Outcome, suffix_of
+from holdfast_cli.compare import ComparisonFormat
+from holdfast_cli.formats import COMPARISONS, FORMATS, Outcome, Output, format_of
+from holdfast_cli.options import OutputFormat
 from holdfast_cli.order import place_of
 from holdfast_cli.outputs import check_outputs, write_outputs
 
@@ -45,6 +48,7 @@ def _json(path: Path) -> object:
     return json.loads(path.read_text())
 
 
+ENDINGS = {end: name for name, form in FORMATS.items() for end in form.endings}
 CHECKS: dict[str, Callable[[Path], object]] = {
     ".html": Path.read_text,
     ".json": _json,
@@ -60,49 +64,89 @@ CHECKS: dict[str, Callable[[Path], object]] = {
 
 
 def test_every_format_of_the_table_is_written(tmp_path: Path, outcome: Outcome) -> None:
-    assert CHECKS.keys() == FORMATS.keys()
+    assert CHECKS.keys() == ENDINGS.keys()
     for end, read in CHECKS.items():
         path = tmp_path / f"out{end}"
-        assert write_outputs([path], outcome)[0] == path
+        assert write_outputs(check_outputs([path]), outcome)[0] == path
         assert read(path)
 
 
 @pytest.mark.parametrize(
-    ("name", "end"),
+    ("name", "form"),
     [
-        ("a.html", ".html"),
-        ("A.HTML", ".html"),
-        ("a.json", ".json"),
-        ("badge.json", ".json"),
-        ("a.badge.json", ".badge.json"),
-        ("a.codequality.json", ".codequality.json"),
-        ("gl-code-quality-report.json", "gl-code-quality-report.json"),
-        ("out.d/a.sarif.md", ".md"),
+        ("a.html", "html"),
+        ("A.HTML", "html"),
+        ("a.json", "json"),
+        ("badge.json", "json"),
+        ("a.badge.json", "shields"),
+        ("a.codequality.json", "codequality"),
+        ("gl-code-quality-report.json", "codequality"),
+        ("out.d/a.sarif.md", "markdown"),
         ("a.pdf", None),
         ("html", None),
         (".html", None),
-        ("a.html/", ".html"),
+        ("a.html/", "html"),
         ("a", None),
     ],
 )
-def test_the_longest_suffix_decides(name: str, end: str | None) -> None:
-    assert suffix_of(Path(name)) == end
+def test_the_longest_suffix_decides(name: str, form: str | None) -> None:
+    assert format_of(Path(name)) == form
+
+
+def test_the_options_name_every_format() -> None:
+    assert [each.value for each in OutputFormat] == list(FORMATS)
+    assert [each.value for each in ComparisonFormat] == list(COMPARISONS)
+
+
+def test_a_format_that_is_named_wins_over_the_suffix(tmp_path: Path, outcome: Outcome) -> None:
+    paths = [tmp_path / name for name in ("a", "b.html", "c.json", "d.txt")]
+    outputs = check_outputs(paths, ["junit", "markdown", "sarif", "json"])
+    written = write_outputs(outputs, outcome)
+    assert [path.name for path in written] == [
+        *(path.name for path in paths),
+        "d.samples.parquet",
+    ]
+    assert b"<testsuites" in paths[0].read_bytes()
+    assert paths[1].read_bytes().startswith(b"#")
+    assert json.loads(paths[2].read_bytes())["version"] == "2.1.0"
+    assert paths[3].read_bytes() == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-o", "a", "-o", "b.html", "--format", "junit"], "1 for 2 files: give it once after"),
+        (["-o", "a", "--format", "junit", "--format", "html"], "2 for 1 file"),
+        (["--format", "junit"], "name the file to write with -o"),
+        (["-o", "a", "--format", "junitt"], "'junitt' is not one of 'html'"),
+        (["-o", "a.xml", "-o", "a.xml"], "a.xml stands twice"),
+        (["-o", "a"], "or name the format with --format"),
+    ],
+)
+def test_what_is_unknown_or_ambiguous_is_refused(
+    tmp_path: Path, stored: Path, arguments: list[str], says: str
+) -> None:
+    done = holdfast("gate", stored, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert not [*tmp_path.glob("a*"), *tmp_path.glob("b*")]
 
 
 def test_only_a_result_has_its_samples_beside_it(tmp_path: Path, outcome: Outcome) -> None:
-    written = write_outputs([tmp_path / "a.badge.json", tmp_path / "b.json"], outcome)
+    written = write_outputs(
+        [Output(tmp_path / "a.badge.json", "shields"), Output(tmp_path / "b.json", "json")], outcome
+    )
     assert [path.name for path in written] == ["a.badge.json", "b.json", "b.samples.parquet"]
 
 
 def test_the_error_and_the_help_list_every_format(tmp_path: Path) -> None:
     with pytest.raises(HoldfastError, match="unsupported_output_format") as caught:
         check_outputs([tmp_path / "a.pdf"])
-    assert not [end for end in FORMATS if end not in caught.value.hint]
     named = set(re.findall(r"(?<!\S)(?:\.[a-z.]+[a-z]|gl-[a-z.-]+json)\b", caught.value.hint))
-    assert named == FORMATS.keys()
+    assert named == ENDINGS.keys()
     shown = holdfast("audit", "--help", cwd=tmp_path).stdout
-    assert not [end for end in FORMATS if end.startswith(".") and end not in shown]
-    assert ERRORS["unsupported_output_format"].hint == caught.value.hint
+    assert not [end for end in ENDINGS if end.startswith(".") and end not in shown]
+    assert not [name for name in FORMATS if name not in shown]
 
 
 def test_gate_writes_what_it_decided(tmp_path: Path, stored: Path) -> None:
@@ -122,12 +166,12 @@ def test_gate_refuses_an_unknown_suffix_before_it_judges(tmp_path: Path, stored:
 
 
 def test_report_writes_every_format_but_tells_no_runner(tmp_path: Path, stored: Path) -> None:
-    outputs = [part for end in FORMATS for part in ("-o", f"x{end}")]
+    outputs = [part for end in ENDINGS for part in ("-o", f"x{end}")]
     done = holdfast(
         "report", stored, *outputs, cwd=tmp_path, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY="s.md"
     )
     assert done.returncode == 0, done.stderr
-    assert all((tmp_path / f"x{end}").stat().st_size for end in FORMATS)
+    assert all((tmp_path / f"x{end}").stat().st_size for end in ENDINGS)
     assert (tmp_path / "x.json").read_bytes() == stored.read_bytes()
     assert not (tmp_path / "s.md").exists()
     assert "::error" not in done.stdout
@@ -137,7 +181,7 @@ def test_only_the_report_needs_its_extra(tmp_path: Path, stored: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nfor name in ('jinja2', 'altair', 'vl_convert'): sys.modules[name] = None\n"
     )
-    outputs = [part for end in FORMATS if end != ".html" for part in ("-o", f"x{end}")]
+    outputs = [part for end in ENDINGS if end != ".html" for part in ("-o", f"x{end}")]
     done = holdfast("report", stored, *outputs, cwd=tmp_path, PYTHONPATH=tmp_path)
     assert done.returncode == 0, done.stderr
 
@@ -153,11 +197,18 @@ def test_a_runner_of_github_is_told(tmp_path: Path, stored: Path) -> None:
         GITHUB_OUTPUT="output",
     )
     assert done.returncode == 1
-    assert "::error file=holdfast.yaml,line=1,title=Model 000000000000%3A " in done.stdout
+    assert "::error file=holdfast.yaml,line=4,title=Model 000000000000%3A " in done.stdout
     summary = (tmp_path / "summary.md").read_text()
     assert summary.startswith("# Before\n## ")
     assert "Holdfast: Failed" in summary
     assert (tmp_path / "output").read_text() == "decision=failed\npassed=false\n"
+
+
+def test_a_runner_is_told_where_the_service_shows_it(tmp_path: Path, outcome: Outcome) -> None:
+    told = replace(outcome, page="http://127.0.0.1:8000/audits/a")
+    tell_actions(told, {"GITHUB_OUTPUT": str(tmp_path / "output")})
+    wanted = "decision=none\npassed=true\nreport-url=http://127.0.0.1:8000/audits/a\n"
+    assert (tmp_path / "output").read_text() == wanted
 
 
 def test_elsewhere_nobody_is_told(tmp_path: Path, stored: Path) -> None:

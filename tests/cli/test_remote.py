@@ -204,6 +204,7 @@ def test_the_base_install_gates_on_a_service(
     outputs = ["-o", "junit.xml", "-o", "summary.md", "-o", "out.sarif", "-o", "result.json"]
     done = run("holdfast_cli", "audit", *model, *outputs)
     assert (done.returncode, "PASSED" in done.stdout) == (0, True), done.stdout + done.stderr
+    assert f"on the service: {service.url}/audits/" in done.stderr
     assert "<testcase" in (tmp_path / "junit.xml").read_text()
     (tmp_path / "holdfast.yaml").write_text(short + gate.replace("0.2", "0.999999"))
     again = run("holdfast_cli", "gate", "result.json")

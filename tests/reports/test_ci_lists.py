@@ -12,6 +12,7 @@ from factories import audit_data, deep_data, result_of
 from holdfast_reports.formats.cells import COLUMNS, render_cells_csv
 from holdfast_reports.formats.github import render_annotations
 from holdfast_reports.formats.gitlab import render_code_quality
+from holdfast_reports.parts.assertions import assertion_title
 from results import finding
 
 COMMAND = re.compile(r"::(error|warning|notice) ((?:\w+=[^:,\n]*,?)*)::([^\r\n]*)")
@@ -116,3 +117,17 @@ def test_the_order_of_the_result_does_not_matter(seed: int) -> None:
     assert render_annotations(other, verdict) == render_annotations(result, verdict)
     assert render_code_quality(other, verdict) == render_code_quality(result, verdict)
     assert render_cells_csv(other) == render_cells_csv(result)
+
+
+@pytest.mark.parametrize(
+    ("finding", "words"),
+    [
+        ("cause.head", "Cause: position-bound head"),
+        ("cause.nobody", "Nobody, cause"),
+        ("rotation.content_loss", "Content loss, rotation"),
+        ("near_chance", "Near chance"),
+        ("translation.worst_case", "Worst case, translation"),
+    ],
+)
+def test_what_a_finding_is_called(finding: str, words: str) -> None:
+    assert assertion_title(finding) == words

@@ -15,7 +15,8 @@ from holdfast.errors.texts import ERRORS, ErrorText, Kind
 __all__ = ["ERRORS", "ErrorText", "HoldfastError", "Kind", "clean"]
 
 _CUT = 80
-_CUT_REASON = 240
+_CUT_LONG = 240
+_LONG = ("reason", "known")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -49,8 +50,7 @@ class HoldfastError(Exception):
         self.code = code
         self.kind = text.kind
         self.fields = {
-            key: clean(value, _CUT_REASON if key == "reason" else _CUT)
-            for key, value in fields.items()
+            key: clean(value, _CUT_LONG if key in _LONG else _CUT) for key, value in fields.items()
         }
         self.sentence = text.sentence.format_map(_Blank(self.fields))
         self.hint = text.hint.format_map(_Blank(self.fields))

@@ -36,8 +36,7 @@ ERRORS: dict[str, ErrorText] = {
     "file_not_found": _usage("{path} does not exist or cannot be read.", "Check the path."),
     "unsupported_output_format": _usage(
         "{path} has a suffix that no output format uses.",
-        "Use .html, .json, .xml (JUnit), .sarif, .md, .csv, .svg (badge), .badge.json, "
-        ".codequality.json or gl-code-quality-report.json.",
+        "Use {known}; or name the format with --format.",
     ),
     "invalid_result": _usage(
         "{path} is not a result of Holdfast: {reason}.", "Give the result.json that an audit wrote."

@@ -218,7 +218,9 @@ def _summary(judgements: list[Judgement], seen: Decision, decision: Decision) ->
         return "No assertion of level error: nothing could fail."
     of_kind = [item.id for item in counted if item.decision is seen]
     if seen is Decision.passed:
-        return f"All {len(counted)} assertions hold."
+        return (
+            "The assertion holds." if len(counted) == 1 else f"All {len(counted)} assertions hold."
+        )
     verb = "failed" if seen is Decision.failed else "could not be decided"
     extra = "" if seen is decision else f"; the policy counts that as {decision}"
     return f"{len(of_kind)} of {len(counted)} assertions {verb}: {', '.join(of_kind)}{extra}."

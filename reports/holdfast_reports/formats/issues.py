@@ -6,7 +6,9 @@ and is a `note` when nothing more is known than that its level is warn and it is
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from holdfast.records.comparison import BaselineSummary
@@ -17,6 +19,7 @@ from holdfast_reports.parts.assertions import assertion_title
 from holdfast_reports.words import text, title
 
 __all__ = [
+    "NOWHERE",
     "Issue",
     "Severity",
     "Standing",
@@ -25,12 +28,16 @@ __all__ = [
     "is_fault",
     "issues",
     "judged",
+    "line_of",
     "standing",
     "subject",
 ]
 
 Severity = Literal["error", "warning", "note"]
 Standing = Literal["holds", "blocks", "warns", "open"]
+
+NOWHERE: Final[Mapping[str, int]] = MappingProxyType({})
+"""Lines of assertions, where nobody knows them."""
 
 _SENTENCE_CUT: Final = 600
 _SHORT_SHA: Final = 12
@@ -128,6 +135,11 @@ def _of_judgement(judgement: Judgement, severity: Severity, flips: str) -> Issue
         hint=flips,
         judgement=judgement,
     )
+
+
+def line_of(issue: Issue, lines: Mapping[str, int]) -> int:
+    """The line that an issue is shown at: of its assertion, else of the block of them, else 1."""
+    return lines.get(issue.rule, lines.get("", 1))
 
 
 def fingerprints(found: tuple[Issue, ...], *, name: str, path: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Source: OASIS, Static Analysis Results Interchange Format 2.1.0, errata 01.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,7 +12,15 @@ from urllib.parse import quote
 from holdfast.catalogue import find
 from holdfast.records.policy import Verdict
 from holdfast.records.result import AuditResult
-from holdfast_reports.formats.issues import Issue, fingerprints, issues, judged, subject
+from holdfast_reports.formats.issues import (
+    NOWHERE,
+    Issue,
+    fingerprints,
+    issues,
+    judged,
+    line_of,
+    subject,
+)
 from holdfast_reports.parts.against import baseline_name
 from holdfast_reports.parts.assertions import assertion_title
 from holdfast_reports.words import text
@@ -23,7 +32,12 @@ SCHEMA_URI: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def render_sarif(
-    result: AuditResult, verdict: Verdict | None, *, name: str = "", path: str = ""
+    result: AuditResult,
+    verdict: Verdict | None,
+    *,
+    name: str = "",
+    path: str = "",
+    lines: Mapping[str, int] = NOWHERE,
 ) -> str:
     """The problems of one audit as one SARIF run.
 
@@ -36,6 +50,7 @@ def render_sarif(
         name: what people call the model; may be hostile.
         path: the file that an alert points to, relative to the root of the repository; the name
             of the model when left out.
+        lines: where each assertion stands in that file; under an empty name the block of them.
     """
     found = issues(result, verdict)
     rules = _rules(found, verdict)
@@ -54,7 +69,8 @@ def render_sarif(
         "columnKind": "utf16CodeUnits",
         "invocations": [{"executionSuccessful": True, **_started(origin.started_at)}],
         "results": [
-            _result(issue, places[issue.rule], file, fingerprint) | _baseline_state(issue, verdict)
+            _result(issue, places[issue.rule], (file, line_of(issue, lines)), fingerprint)
+            | _baseline_state(issue, verdict)
             for issue, fingerprint in zip(found, prints, strict=True)
         ],
         "properties": {
@@ -95,7 +111,7 @@ def _rule(rule: str, hint: str) -> dict[str, Any]:
     }
 
 
-def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, Any]:
+def _result(issue: Issue, index: int, place: tuple[str, int], fingerprint: str) -> dict[str, Any]:
     message = f"{issue.title}: {issue.message} {issue.hint}".rstrip()
     made: dict[str, Any] = {
         "ruleId": issue.rule,
@@ -105,8 +121,8 @@ def _result(issue: Issue, index: int, path: str, fingerprint: str) -> dict[str, 
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(path), "uriBaseId": "%SRCROOT%"},
-                    "region": {"startLine": 1},
+                    "artifactLocation": {"uri": _uri(place[0]), "uriBaseId": "%SRCROOT%"},
+                    "region": {"startLine": place[1]},
                 }
             }
         ],

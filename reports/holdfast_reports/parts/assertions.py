@@ -3,12 +3,14 @@
 from typing import Final
 
 from holdfast.catalogue import find
+from holdfast.records.causes import CauseLabel
 from holdfast.records.policy import Decision, Judgement, Level
 from holdfast_reports.parts.banner import STATUS, WORD
 from holdfast_reports.parts.bars import bar, limit_words
 from holdfast_reports.parts.evidence import evidence_of
 from holdfast_reports.parts.measures import interval_words, value_words
 from holdfast_reports.parts.reading import Numbers, Reading
+from holdfast_reports.parts.why import CAUSE_WORDS
 from holdfast_reports.shapes import AssertionView
 from holdfast_reports.words import text, title, whose
 
@@ -31,10 +33,19 @@ def assertion_title(measurement_id: str) -> str:
     """`Worst case, translation`; an id outside the catalogue is a finding's and reads as words."""
     entry = find(measurement_id)
     if entry is None:
-        return text(measurement_id).replace("_", " ").capitalize()
+        return _finding_title(text(measurement_id))
     family, dot, _ = entry.id.partition(".")
     whole = f"{entry.title}, {family}" if dot else entry.title
     return whole + whose(measurement_id)
+
+
+def _finding_title(finding_id: str) -> str:
+    """`Near chance`; `Resampling, rotation` of a family; a cause as the report calls it."""
+    subject, _, name = finding_id.rpartition(".")
+    if subject == "cause" and name.upper() in set(CauseLabel):
+        return f"Cause: {CAUSE_WORDS[CauseLabel(name.upper())].lower()}"
+    words = name.replace("_", " ").capitalize()
+    return f"{words}, {subject}" if subject else words
 
 
 def _assertion(reading: Reading, judgement: Judgement) -> AssertionView:
