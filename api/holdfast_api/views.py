@@ -128,7 +128,7 @@ class AuditView(BaseModel):
     """An audit. `state` tells how the job went, `decision` what the gate said.
 
     `baseline_id` is the audit that it is compared with, `reused_id` the one whose result it took
-    over, because the same had been measured before.
+    over, because the same had been measured before. `device` is where it is computed.
     """
 
     id: str
@@ -146,6 +146,7 @@ class AuditView(BaseModel):
     decision: Literal["passed", "failed", "inconclusive"] | None
     baseline_id: str | None
     reused_id: str | None
+    device: Literal["cpu", "gpu"]
     priority: int
     created_at: datetime
     started_at: datetime | None

@@ -13,7 +13,7 @@ from holdfast.gate import expanded
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config import DEFAULT_NAME, Config, read_config
-from holdfast_cli.options import FailOn, Inconclusive, InputPreset
+from holdfast_cli.options import DeviceName, FailOn, Inconclusive, InputPreset
 
 __all__ = [
     "Asked",
@@ -79,6 +79,7 @@ class Order:
     plan: AuditPlan
     gate: Mapping[str, Any] | None
     baseline: Asked | None = None
+    device: DeviceName = DeviceName.cpu
 
     @property
     def name(self) -> str:

@@ -12,22 +12,39 @@ from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
 from holdfast_db.tables import AuditRow, LeaseRow, ShardRow, WorkerRow
 
-__all__ = ["hold_lease", "running_shards", "say_alive", "say_goodbye"]
+__all__ = ["has_live_worker", "hold_lease", "running_shards", "say_alive", "say_goodbye"]
 
 _FORGET_S = 7 * 24 * 3600
 
 
 def say_alive(
-    session: Session, hostname: str, boot_id: str, queues: Sequence[str], sandbox: dict[str, Any]
+    session: Session,
+    hostname: str,
+    boot_id: str,
+    queues: Sequence[str],
+    sandbox: dict[str, Any],
+    *,
+    gpu: str | None = None,
 ) -> None:
     """Note that a worker lives, and forget those that were silent for a week."""
     now = db_now(session)
     old = WorkerRow.last_seen < now - timedelta(seconds=_FORGET_S)
     changed(session, delete(WorkerRow).where(old))
     row = WorkerRow(
-        hostname=hostname, boot_id=boot_id, last_seen=now, queues=list(queues), sandbox=sandbox
+        hostname=hostname,
+        boot_id=boot_id,
+        last_seen=now,
+        queues=list(queues),
+        sandbox=sandbox,
+        gpu=gpu,
     )
     session.merge(row)
+
+
+def has_live_worker(session: Session, queue: str, fresh_s: float) -> bool:
+    """Whether a worker of this queue was heard of within so many seconds."""
+    fresh = WorkerRow.last_seen >= db_now(session) - timedelta(seconds=fresh_s)
+    return any(queue in queues for queues in session.scalars(select(WorkerRow.queues).where(fresh)))
 
 
 def say_goodbye(session: Session, hostname: str, boot_id: str) -> None:

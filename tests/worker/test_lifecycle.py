@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.sandbox.selftest import SelfTest
-from holdfast_worker.lifecycle import checked_sandbox
+from holdfast_worker.lifecycle import check_gpu, checked_sandbox
 from holdfast_worker.settings import WorkerSettings
 from workers import Place
 
@@ -42,12 +42,47 @@ def test_a_sandbox_with_a_gap_stops_only_who_requires_it(tmp_path: Path) -> None
     broken = SelfTest(ok=False, why="landlock: not offered by this kernel")
     for mode in ("auto", "container"):
         settings = WorkerSettings.model_validate({"data": tmp_path, "sandbox": mode})
-        assert checked_sandbox(settings, lambda: broken) == broken
+        assert checked_sandbox(settings, lambda **_: broken) == broken
     settings = WorkerSettings.model_validate({"data": tmp_path})
     assert settings.sandbox == "required"
     with pytest.raises(SystemExit) as stop:
-        checked_sandbox(settings, lambda: broken)
+        checked_sandbox(settings, lambda **_: broken)
     assert stop.value.code == 78
+
+
+def test_a_worker_for_a_gpu_needs_the_operators_leave(place: Place) -> None:
+    run = subprocess.run(
+        [*_WORKER, "--queue", "gpu"],
+        env={**os.environ, "HOLDFAST_DATA": str(place.data)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 78
+    assert "HOLDFAST_SANDBOX_GPU=experimental" in run.stderr
+
+
+def test_a_worker_for_a_gpu_needs_one_and_the_rules_for_it(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def test(*, gpu: bool) -> SelfTest:
+        asked.append(gpu)
+        return SelfTest(ok=True, why="")
+
+    words = {"data": tmp_path, "queue": "gpu", "sandbox_gpu": "experimental"}
+    settings = WorkerSettings.model_validate(words)
+    with pytest.raises(SystemExit) as stop:
+        check_gpu(settings, list)
+    assert stop.value.code == 78
+    check_gpu(settings, lambda: ["/dev/nvidia0"])
+    with pytest.raises(SystemExit):
+        check_gpu(settings.model_copy(update={"sandbox_gpu": ""}), lambda: ["/dev/nvidia0"])
+    checked_sandbox(settings, test)
+    on_cpu = WorkerSettings.model_validate({"data": tmp_path})
+    check_gpu(on_cpu, list)
+    checked_sandbox(on_cpu, test)
+    assert asked == [True, False]
 
 
 _PROCESS = """

@@ -20,7 +20,13 @@ class Presence:
     """Keeps the row of one worker fresh between `start` and `stop`."""
 
     def __init__(
-        self, db: Database, hostname: str, *, queues: list[str], sandbox: dict[str, Any]
+        self,
+        db: Database,
+        hostname: str,
+        *,
+        queues: list[str],
+        sandbox: dict[str, Any],
+        gpu: str | None = None,
     ) -> None:
         """Keep what the row says; `boot_id` is new for each start of a worker."""
         self._db = db
@@ -28,6 +34,7 @@ class Presence:
         self._boot_id = new_id()
         self._queues = queues
         self._sandbox = sandbox
+        self._gpu = gpu
         self._over = threading.Event()
 
     def start(self, every_s: float) -> None:
@@ -47,7 +54,14 @@ class Presence:
         while not self._over.is_set():
             try:
                 with self._db.transaction() as session:
-                    say_alive(session, self._hostname, self._boot_id, self._queues, self._sandbox)
+                    say_alive(
+                        session,
+                        self._hostname,
+                        self._boot_id,
+                        self._queues,
+                        self._sandbox,
+                        gpu=self._gpu,
+                    )
             except SQLAlchemyError as error:
                 _log.warning("the worker's sign of life failed", error=str(error))
             self._over.wait(every_s)

@@ -2,7 +2,7 @@
 
 Telescoping attribution (science reference, section 5.2) needs `h_i(x)`, the tensor at a cut, and
 `F_i`, the part of the graph from there to the scores. Graphs are extended and cut in memory and run
-by ONNX Runtime; the file is never changed.
+by ONNX Runtime on the CPU, wherever the audit runs; the file is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +18,10 @@ from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.image_graph import Array, ImageGraph, UntoldError
 from holdfast.runtimes.onnx_gate import parse
 from holdfast.runtimes.onnx_graph import image_graph
-from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, Session, as_fed, session_of
+from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, as_fed
+from holdfast.runtimes.onnx_session import Session, session_of
 from holdfast.runtimes.protocol import ModelUnderTest
+from holdfast.runtimes.terms import Terms
 
 __all__ = ["Head", "Tail", "Taps", "taps_of"]
 
@@ -119,7 +121,7 @@ class Taps:
             graph, opset_imports=self._proto.opset_import, ir_version=self._proto.ir_version
         )
         try:
-            return session_of(model.SerializeToString(), 1)
+            return session_of(model.SerializeToString(), Terms())
         except HoldfastError:
             raise UntoldError("a part of its graph does not load on its own") from None
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
 from holdfast.records.base import canonical_json
-from holdfast.records.job import AuditJob, ChildLimits, FollowJob, MergeJob, Progress
+from holdfast.records.job import AuditJob, ChildLimits, Device, FollowJob, MergeJob, Progress
 from holdfast.records.part import AuditPart, Prefix
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
@@ -34,12 +34,13 @@ PartPaths = tuple[Path, Path]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is audited how: model file, images, plan, and the policy that may stop it."""
+    """What is audited how: model file, images, plan, the policy that may stop it, and where."""
 
     model: Path
     probes: Path
     plan: AuditPlan
     policy: GatePolicy | None = None
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def run_part(
             samples_fd=samples_fd,
             plan=asked.plan,
             policy=asked.policy,
+            device=asked.device,
             span=span,
         )
         run_twice(job, on_progress, cancelled)
@@ -121,6 +123,7 @@ def run_merge(
             samples_fd=samples_fd,
             plan=asked.plan,
             policy=asked.policy,
+            device=asked.device,
             part_fds=tuple(opened.enter_context(input_file(path)) for path, _ in parts),
             part_samples_fds=tuple(opened.enter_context(input_file(path)) for _, path in parts),
         )
@@ -167,6 +170,7 @@ def _checked(job: AuditJob, part_json: bytes, samples: bytes) -> PartOutput:
         (part.start, part.stop) == job.span
         and (origin is None or origin.model_sha256 == job.model_sha256)
         and (origin is None or origin.probes_sha256 == job.probes_sha256)
+        and (origin is None or origin.device == job.device)
         and part.samples.sha256 == hashlib.sha256(samples).hexdigest()
         and part.samples.size_bytes == len(samples)
     )
