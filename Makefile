@@ -37,6 +37,8 @@ serve: $(VENV)/.stamp-run ## start the service alone on http://127.0.0.1:8000; P
 
 test: $(VENV)/.stamp-dev ## run all tests, on private Redis and PostgreSQL servers; T=tests/cli runs a part, JOBS=1 one at a time
 	@.ci/packages tests
+	@# Locked children write no bytecode: as in an installed package, they find it there.
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
 
 check: $(VENV)/.stamp-dev ## lint, format, types, import rules, generated pages: all that must be clean

@@ -55,6 +55,7 @@ def _view(row: AuditRow, model_name: str, probe_set_name: str) -> AuditView:
     return AuditView.model_validate(
         {
             **{name: getattr(row, name) for name in _COPIED},
+            "device": row.queue,
             "model_name": model_name,
             "probe_set_name": probe_set_name,
             "progress": progress,

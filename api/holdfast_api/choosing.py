@@ -13,6 +13,7 @@ from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
 from holdfast_api.ids import known_id
 from holdfast_db.baselines import find_baseline
+from holdfast_db.presence import has_live_worker
 from holdfast_db.projects import get_project
 from holdfast_db.queries import get_audit, get_probe_set
 from holdfast_db.tables import AuditRow, PolicyRow
@@ -22,6 +23,7 @@ __all__ = [
     "Question",
     "choose_baseline",
     "choose_policy",
+    "choose_queue",
     "is_sequential",
     "plan_digest",
     "question_of",
@@ -75,6 +77,13 @@ def choose_policy(
     home = get_project(session, project)
     own = session.get(PolicyRow, home.policy_id) if home and home.policy_id else None
     return GatePolicy.model_validate_json(own.policy) if own else None
+
+
+def choose_queue(session: Session, device: str, fresh_s: float) -> str:
+    """The queue of a request: `auto` is a GPU only where one is served at this moment."""
+    if device != "auto":
+        return device
+    return "gpu" if has_live_worker(session, "gpu", fresh_s) else "cpu"
 
 
 def is_sequential(plan: AuditPlan, policy: GatePolicy | None) -> bool:

@@ -1,5 +1,6 @@
 """What the owner of an audit asks for: submit, cancel, retry. One transaction, then a ring."""
 
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from holdfast_api.choosing import (
     Question,
     choose_baseline,
     choose_policy,
+    choose_queue,
     is_sequential,
     plan_digest,
 )
@@ -49,6 +51,8 @@ def submit(parts: Parts, body: AuditRequest) -> AuditView:
         if _is_compared(body, policy):  # two results are compared on all their images
             plan = plan.model_copy(update={"full": True})
         new = _asked(session, body, project, _with_architecture(session, plan, body), policy)
+        queue = choose_queue(session, body.device, parts.settings.worker_fresh_s)
+        new = replace(new, queue=queue)
         _check_parts(session, new)
     same = sameness(parts, new, sequential=is_sequential(plan, policy))
     taken = None if body.fresh else find_taken(parts, same, policy)

@@ -174,6 +174,7 @@ class AuditRequest(Request):
 
     `policy_id` names a stored policy instead. With a `baseline` every image is looked at, and the
     verdict comes after the comparison. What was measured before is taken over unless `fresh`.
+    `device`: `gpu` waits for a worker that has one; `auto` means a GPU while such a worker lives.
     """
 
     project: ProjectSlug = None
@@ -186,6 +187,7 @@ class AuditRequest(Request):
     policy_id: PolicyId = None
     baseline: BaselineChoice | None = None
     fresh: bool = False
+    device: Literal["cpu", "gpu", "auto"] = "cpu"
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
 
 

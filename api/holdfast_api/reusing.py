@@ -34,6 +34,7 @@ def sameness(parts: Parts, new: jobs.NewAudit, *, sequential: bool) -> jobs.Same
         probes_sha256=probe_set.sha256,
         plan_digest=new.plan_digest or "",
         policy=new.policy if sequential else None,
+        queue=new.queue,
     )
 
 

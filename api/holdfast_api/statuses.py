@@ -66,6 +66,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "empty_file",
         "encrypted_zip",
         "external_data",
+        "gpu_not_enabled",
         "idempotency_key_reused",
         "image_too_small",
         "input_size_needed",
@@ -122,7 +123,13 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     500: ("internal", "parts_differ", "protocol", "storage_damaged"),
     501: ("missing_extra",),
     502: ("unreachable",),
-    503: ("database_unavailable", "sandbox_unavailable", "storage_unavailable", "worker_lost"),
+    503: (
+        "database_unavailable",
+        "gpu_not_available",
+        "sandbox_unavailable",
+        "storage_unavailable",
+        "worker_lost",
+    ),
     504: ("wait_timeout",),
     507: ("storage_full",),
 }

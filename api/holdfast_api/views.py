@@ -129,7 +129,7 @@ class AuditView(BaseModel):
 
     `baseline_id` is the audit that it is compared with, `reused_id` the one whose result it took
     over, because the same had been measured before. `stopped_early` is null for an audit that was
-    not to stop before its last image.
+    not to stop before its last image. `device` is where it is computed.
     """
 
     id: str
@@ -149,6 +149,7 @@ class AuditView(BaseModel):
     stopped_early: bool | None
     baseline_id: str | None
     reused_id: str | None
+    device: Literal["cpu", "gpu"]
     priority: int
     created_at: datetime
     started_at: datetime | None

@@ -47,6 +47,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
     commit: opt.Commit = None,
     github: opt.GitHub = False,
     sandbox: opt.Sandbox = opt.SandboxLevel.auto,
+    device: opt.DeviceOption = opt.DeviceName.cpu,
     threads: opt.Threads = None,
     cache: opt.CacheOption = True,
 ) -> None:
@@ -69,6 +70,7 @@ def audit(  # noqa: PLR0913 - these are the options of the command
         PlanOptions(input, crop, resize, limit, seed, confidence, full or None, architecture),
         GateOptions(inconclusive, fail_on, baseline, save_baseline),
     )
+    order = replace(order, device=device)
     named = (order.name, place_of(config, order.model), read.lines)
     finish = partial(_finish, named, outputs, (soft_fail, github))
     if server is None:

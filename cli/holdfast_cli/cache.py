@@ -1,8 +1,8 @@
 """Results of audits on this machine, kept by everything that they depend on.
 
 The key is the SHA-256 of one line per part, `name=value`: the digests of model, images and plan,
-that of the policy where it may stop the audit early, the mode of the sandbox, and the versions of
-Holdfast and of the libraries that compute. An entry is a folder with `result.json` and
+that of the policy where it may stop the audit early, the mode of the sandbox, the device, and the
+versions of Holdfast and of the libraries that compute. An entry is a folder with `result.json` and
 `result.samples.parquet`. All entries are in `$HOLDFAST_CACHE` (`off`: none), else in
 `$XDG_CACHE_HOME/holdfast/results`, else in `~/.cache/holdfast/results`.
 """
@@ -33,7 +33,7 @@ VARIABLE: Final = "HOLDFAST_CACHE"
 
 _LIBRARIES: Final = (
     *("numpy", "onnx", "onnxruntime", "opencv-python-headless", "pillow", "pyarrow", "scipy"),
-    *("torch", "timm", "torchvision"),
+    *("onnxruntime-gpu", "torch", "timm", "torchvision"),
 )
 _MOST_ENTRIES: Final = 100
 _FILES: Final = ("result.json", "result.samples.parquet")
@@ -51,7 +51,15 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
     return Path(base) / "holdfast" / "results"
 
 
-def key_of(model: Path, probes: Path, plan: AuditPlan, policy: GatePolicy | None, mode: str) -> str:
+def key_of(
+    model: Path,
+    probes: Path,
+    plan: AuditPlan,
+    policy: GatePolicy | None,
+    mode: str,
+    *,
+    device: str = "cpu",
+) -> str:
     """The key of an audit; `probes` is the packed archive."""
     parts = {
         "model": _sha256(model),
@@ -59,6 +67,7 @@ def key_of(model: Path, probes: Path, plan: AuditPlan, policy: GatePolicy | None
         "plan": digest(plan),
         "policy": digest(policy) if policy and _may_stop(policy, plan) else "none",
         "mode": mode,
+        "device": device,
         "holdfast": __version__,
         **{name: _version(name) for name in _LIBRARIES},
     }

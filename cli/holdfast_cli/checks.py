@@ -35,6 +35,7 @@ def checks(data: Path, server: str | None) -> Iterator[Check]:
     for extra in NEEDS:
         yield _extra(extra)
     yield _asked("sandbox", _sandbox)
+    yield _asked("gpu", _gpu)
     if not absent("server"):
         os.environ["HOLDFAST_DATA"] = str(data.resolve())
         yield _asked("storage", lambda: _storage(data))
@@ -68,6 +69,21 @@ def _sandbox() -> tuple[bool | None, str]:
     if seen.ok:
         return True, f"in force: {seen.layers}"
     return False, f"{seen.why} (in force: {seen.layers or 'nothing'})"
+
+
+def _gpu() -> tuple[bool | None, str]:
+    """Whether an audit may use a GPU, and what the lock is then; CUDA itself is not started."""
+    from holdfast.sandbox.gpu import VARIABLE, device_files, gpu_names, is_enabled
+    from holdfast.sandbox.selftest import selftest
+
+    devices = device_files()
+    there = ", ".join(gpu_names() or devices) or "no NVIDIA device is here"
+    if not is_enabled():
+        return None, f"off; {VARIABLE}=experimental turns it on ({there})"
+    seen = selftest(gpu=True)
+    if not seen.ok:
+        return False, f"{seen.why} (in force: {seen.layers or 'nothing'})"
+    return bool(devices), f"{there}; in force: {seen.layers}"
 
 
 def _storage(data: Path) -> tuple[bool | None, str]:

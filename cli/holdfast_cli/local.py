@@ -12,13 +12,15 @@ from holdfast.errors import HoldfastError
 from holdfast.gate import read_policy
 from holdfast.probes.pack import packed
 from holdfast.records.base import read_record
-from holdfast.records.job import ChildLimits
+from holdfast.records.job import ChildLimits, Device
 from holdfast.records.model import ModelCard, ModelFormat
 from holdfast.runtimes.sniff import sniff
+from holdfast.sandbox.gpu import device_files, is_enabled
 from holdfast.sandbox.parent import AuditOutput, SandboxMode, inspect_model, run_audit
 from holdfast.sandbox.selftest import selftest
 from holdfast_cli.cache import Cache, key_of
 from holdfast_cli.formats import Output
+from holdfast_cli.options import DeviceName
 from holdfast_cli.order import Order
 from holdfast_cli.progress import progress
 
@@ -103,12 +105,36 @@ def measure_here(
 ) -> AuditOutput:
     """Run one audit, or take what an earlier one of the same left; Ctrl-C ends the child.
 
+    With `--device auto` a GPU that turns out to be of no use is passed over, and a line says so.
+
     Raises:
         HoldfastError: everything that can be wrong with the model, the images or the machine.
     """
-    policy, used = None if order.gate is None else read_policy(order.gate), mode_for(order, mode)
+    try:
+        return _measure(order, mode, limits, cache, device_for(order.device))
+    except HoldfastError as error:
+        if error.code != "gpu_not_available" or order.device is not DeviceName.auto:
+            raise
+        typer.echo(f"{error.sentence} The audit runs on the CPU.", err=True)
+        return _measure(order, mode, limits, cache, "cpu")
+
+
+def device_for(asked: DeviceName) -> Device:
+    """`auto` is a GPU where the operator allows one and the driver has made its devices."""
+    if asked is DeviceName.auto:
+        return "gpu" if is_enabled() and device_files() else "cpu"
+    return "gpu" if asked is DeviceName.gpu else "cpu"
+
+
+def _measure(
+    order: Order, mode: SandboxMode, limits: ChildLimits, cache: Cache | None, device: Device
+) -> AuditOutput:
+    policy = None if order.gate is None else read_policy(order.gate)
+    used = _mode_for(order.model, mode, gpu=device == "gpu")
     with packed(order.data) as probes:
-        key = key_of(order.model, probes, order.plan, policy, used) if cache else ""
+        key = ""
+        if cache:
+            key = key_of(order.model, probes, order.plan, policy, used, device=device)
         found = cache.find(key) if cache else None
         if found is not None:
             typer.echo(_AGAIN, err=True)
@@ -123,6 +149,7 @@ def measure_here(
                 on_progress=lambda step: report(step.stage, step.done, step.total),
                 cancelled=lambda: False,
                 policy=policy,
+                device=device,
             )
     if cache:
         cache.keep(key, done)
@@ -141,11 +168,11 @@ def card_of(model: Path, mode: SandboxMode, architecture: str | None = None) -> 
     )
 
 
-def _mode_for(model: Path, mode: SandboxMode) -> SandboxMode:
+def _mode_for(model: Path, mode: SandboxMode, *, gpu: bool = False) -> SandboxMode:
     """TorchScript runs code, so `auto` becomes `required` where the self-test passes."""
     if mode != "auto" or not _is_torchscript(model):
         return mode
-    return "required" if selftest().ok else mode
+    return "required" if selftest(gpu=gpu).ok else mode
 
 
 def _is_torchscript(model: Path) -> bool:

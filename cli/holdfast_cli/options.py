@@ -19,6 +19,8 @@ __all__ = [
     "Crop",
     "Data",
     "DataFolder",
+    "DeviceName",
+    "DeviceOption",
     "FailOn",
     "FailOnOption",
     "Formats",
@@ -94,6 +96,14 @@ class SandboxLevel(StrEnum):
     auto = "auto"
     required = "required"
     container = "container"
+
+
+class DeviceName(StrEnum):
+    """Where a model computes."""
+
+    cpu = "cpu"
+    gpu = "gpu"
+    auto = "auto"
 
 
 DATA = Path(".holdfast")
@@ -331,6 +341,14 @@ Sandbox = Annotated[
         envvar="HOLDFAST_SANDBOX",
         help="auto: what this machine offers; required: all of it or nothing; container: the "
         "container is the sandbox.",
+    ),
+]
+DeviceOption = Annotated[
+    DeviceName,
+    typer.Option(
+        "--device",
+        help="Where the model computes. gpu is experimental and, on this machine, needs "
+        "HOLDFAST_SANDBOX_GPU=experimental; auto takes a GPU where that is set and one is there.",
     ),
 ]
 Threads = Annotated[

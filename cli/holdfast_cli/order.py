@@ -13,7 +13,7 @@ from holdfast.gate import expanded
 from holdfast.records.base import read_record
 from holdfast.records.plan import AuditPlan
 from holdfast_cli.config import Config, read_config
-from holdfast_cli.options import FailOn, Inconclusive, InputPreset
+from holdfast_cli.options import DeviceName, FailOn, Inconclusive, InputPreset
 from holdfast_cli.settings import from_environment, from_options
 from holdfast_cli.toml_tree import PYPROJECT, has_table
 from holdfast_cli.tree import DEFAULT_NAME
@@ -82,6 +82,7 @@ class Order:
     plan: AuditPlan
     gate: Mapping[str, Any] | None
     baseline: Asked | None = None
+    device: DeviceName = DeviceName.cpu
 
     @property
     def name(self) -> str:

@@ -79,6 +79,7 @@ def asked_of(order: Order, place: Place) -> dict[str, Any]:
         "commit": place.commit,
         "plan": json.loads(order.plan.model_dump_json(exclude={"schema_version"})),
         "policy": order.gate,
+        "device": order.device.value,
     }
     return body if order.baseline is None else {**body, "baseline": _named(order.baseline)}
 

@@ -12,7 +12,14 @@ from holdfast_db.clock import db_now
 from holdfast_db.jobs.steps import changed
 from holdfast_db.tables import AuditRow, LeaseRow, ShardRow, WorkerRow
 
-__all__ = ["SignOfLife", "hold_lease", "running_shards", "say_alive", "say_goodbye"]
+__all__ = [
+    "SignOfLife",
+    "has_live_worker",
+    "hold_lease",
+    "running_shards",
+    "say_alive",
+    "say_goodbye",
+]
 
 _FORGET_S = 7 * 24 * 3600
 
@@ -35,6 +42,12 @@ def say_alive(session: Session, sign: SignOfLife) -> None:
     old = WorkerRow.last_seen < now - timedelta(seconds=_FORGET_S)
     changed(session, delete(WorkerRow).where(old))
     session.merge(WorkerRow(**{**vars(sign), "queues": list(sign.queues)}, last_seen=now))
+
+
+def has_live_worker(session: Session, queue: str, fresh_s: float) -> bool:
+    """Whether a worker of this queue was heard of within so many seconds."""
+    fresh = WorkerRow.last_seen >= db_now(session) - timedelta(seconds=fresh_s)
+    return any(queue in queues for queues in session.scalars(select(WorkerRow.queues).where(fresh)))
 
 
 def say_goodbye(session: Session, hostname: str, boot_id: str) -> None:

@@ -59,6 +59,7 @@ def test_whatever_can_change_the_numbers_changes_the_key(
         key_of(one, other, plan, policy, "auto"),
         key_of(one, other, plan, read_policy({"preset": "strict"}), "auto"),
         key_of(one, other, plan, None, "required"),
+        key_of(one, other, plan, None, "auto", device="gpu"),
     ]
     monkeypatch.setattr("holdfast_cli.cache.__version__", "9")
     keys.append(key_of(one, other, plan, None, "auto"))

@@ -145,6 +145,8 @@ def test_doctor_asks_the_service(tmp_path: Path, service: Service) -> None:
     said = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines()}
     for name in ("audit", "server", "sandbox", "storage", "database", "broker", "worker", "token"):
         assert said[name] == "ok", done.stdout
+    assert said["gpu"] == "-", done.stdout
+    assert "HOLDFAST_SANDBOX_GPU=experimental turns it on" in done.stdout
     assert "in force: limits, no capabilities, no new privileges, Landlock ABI" in done.stdout
     assert "s ago (1 at a time)" in done.stdout
 

@@ -11,8 +11,7 @@ import pytest
 
 from holdfast.sandbox.selftest import SelfTest
 from holdfast_db.queries import list_workers
-from holdfast_worker.gpu import gpu_names
-from holdfast_worker.lifecycle import checked_sandbox
+from holdfast_worker.lifecycle import check_gpu, checked_sandbox
 from holdfast_worker.settings import WorkerSettings
 from workers import Place, wait_for, working
 
@@ -44,12 +43,47 @@ def test_a_sandbox_with_a_gap_stops_only_who_requires_it(tmp_path: Path) -> None
     broken = SelfTest(ok=False, why="landlock: not offered by this kernel")
     for mode in ("auto", "container"):
         settings = WorkerSettings.model_validate({"data": tmp_path, "sandbox": mode})
-        assert checked_sandbox(settings, lambda: broken) == broken
+        assert checked_sandbox(settings, lambda **_: broken) == broken
     settings = WorkerSettings.model_validate({"data": tmp_path})
     assert settings.sandbox == "required"
     with pytest.raises(SystemExit) as stop:
-        checked_sandbox(settings, lambda: broken)
+        checked_sandbox(settings, lambda **_: broken)
     assert stop.value.code == 78
+
+
+def test_a_worker_for_a_gpu_needs_the_operators_leave(place: Place) -> None:
+    run = subprocess.run(
+        [*_WORKER, "--queue", "gpu"],
+        env={**os.environ, "HOLDFAST_DATA": str(place.data)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 78
+    assert "HOLDFAST_SANDBOX_GPU=experimental" in run.stderr
+
+
+def test_a_worker_for_a_gpu_needs_one_and_the_rules_for_it(tmp_path: Path) -> None:
+    asked: list[bool] = []
+
+    def test(*, gpu: bool) -> SelfTest:
+        asked.append(gpu)
+        return SelfTest(ok=True, why="")
+
+    words = {"data": tmp_path, "queue": "gpu", "sandbox_gpu": "experimental"}
+    settings = WorkerSettings.model_validate(words)
+    with pytest.raises(SystemExit) as stop:
+        check_gpu(settings, list)
+    assert stop.value.code == 78
+    check_gpu(settings, lambda: ["/dev/nvidia0"])
+    with pytest.raises(SystemExit):
+        check_gpu(settings.model_copy(update={"sandbox_gpu": ""}), lambda: ["/dev/nvidia0"])
+    checked_sandbox(settings, test)
+    on_cpu = WorkerSettings.model_validate({"data": tmp_path})
+    check_gpu(on_cpu, list)
+    checked_sandbox(on_cpu, test)
+    assert asked == [True, False]
 
 
 _PROCESS = """
@@ -79,43 +113,12 @@ def test_the_options_are_told() -> None:
         assert option in help_text.stdout
 
 
-def _driver(folder: Path, script: str) -> str:
-    """A PATH on which the driver's tool is this script."""
-    tool = folder / "nvidia-smi"
-    tool.write_text(f"#!/bin/sh\n{script}\n")
-    tool.chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
-
-
-@pytest.mark.parametrize(
-    ("script", "names"),
-    [
-        ("echo 'NVIDIA H100 80GB HBM3'", "NVIDIA H100 80GB HBM3"),
-        ("printf 'A\\nA\\n'", "A, A"),
-        ("true", None),
-        ("echo 'No devices were found'; exit 6", None),
-        ("printf '\\377'", "\ufffd"),
-    ],
-)
-def test_gpus_are_named_as_the_driver_names_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, names: str | None
-) -> None:
-    monkeypatch.setenv("PATH", _driver(tmp_path, script))
-    assert gpu_names() == names
-
-
-def test_without_a_driver_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpu_names() is None
-
-
-def test_a_worker_says_how_much_it_does_at_a_time_and_on_what(place: Place, tmp_path: Path) -> None:
-    env = {"PATH": _driver(tmp_path, "echo 'A card'")}
-    with working(place.data, "big", env, options=["--queue", "gpu", "--concurrency", "2"]):
-        wait_for("its row", lambda: bool(_rows(place)), 10)
-        assert _rows(place) == [("big@test", ["gpu"], 2, "A card")]
-
-
 def _rows(place: Place) -> list[tuple[object, ...]]:
     with place.db.reading() as session:
         return [(row.hostname, row.queues, row.slots, row.gpu) for row in list_workers(session)]
+
+
+def test_a_worker_says_how_much_it_does_at_a_time(place: Place) -> None:
+    with working(place.data, "big", options=["--concurrency", "2"]):
+        wait_for("its row", lambda: bool(_rows(place)), 10)
+        assert _rows(place) == [("big@test", ["cpu"], 2, None)]

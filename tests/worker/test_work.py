@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from holdfast.errors import HoldfastError
 from holdfast.records.part import Prefix
@@ -170,3 +170,37 @@ def test_what_the_clean_up_takes_before_the_commit_is_written_again(place: Place
         again.note(session)
     assert clean_up(place.db, place.store, partials) == Cleaned()
     assert place.store.path(again.sha256).read_bytes() == b"the same bytes"
+
+
+@pytest.mark.parametrize("queue", ["cpu", "gpu"])
+def test_the_queue_of_a_worker_is_where_its_children_compute(
+    place: Place, files: Files, output: AuditOutput, queue: str
+) -> None:
+    audit_id = place.submit(files)
+    with place.db.transaction() as session:
+        session.execute(update(ShardRow).values(queue=queue))
+    asked: list[Any] = []
+
+    def audit(*_: Any, **given: Any) -> AuditOutput:
+        asked.append((given["device"], given["limits"].gpu_memory_bytes))
+        return output
+
+    words = {"data": place.data, "queue": queue, "child_gpu_memory_bytes": 3 << 30}
+    settings = WorkerSettings.model_validate(words)
+    assert work_once(Parts(settings, place.db, place.store), "worker-1", Tools(audit=audit))
+    assert asked == [(queue, 3 << 30)]
+    assert place.audit(audit_id).state == "done"
+
+
+def test_a_worker_without_a_gpu_fails_the_audit_and_says_why(
+    place: Place, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real child: it is asked for a GPU that is not here."""
+    settings = WorkerSettings.model_validate({"data": place.data, "queue": "gpu"})
+    for value, code in (("", "gpu_not_enabled"), ("experimental", "gpu_not_available")):
+        monkeypatch.setenv("HOLDFAST_SANDBOX_GPU", value)
+        audit_id = place.submit(files)
+        with place.db.transaction() as session:
+            session.execute(update(ShardRow).values(queue="gpu"))
+        assert work_once(Parts(settings, place.db, place.store), "worker-1", Tools())
+        assert (place.audit(audit_id).state, place.audit(audit_id).error_code) == ("failed", code)

@@ -9,18 +9,19 @@ from typing import Any
 import structlog
 from celery import signals
 
+from holdfast.errors import HoldfastError
+from holdfast.sandbox.gpu import NOTE, device_files, gpu_names
 from holdfast.sandbox.selftest import SelfTest, selftest
 from holdfast_db.ids import new_id
 from holdfast_db.logs import set_up_logs
 from holdfast_db.presence import SignOfLife
 from holdfast_worker.broker import prepare_broker
-from holdfast_worker.gpu import gpu_names
 from holdfast_worker.orphans import die_with_main, remember_main
 from holdfast_worker.parts import parts
 from holdfast_worker.presence import Presence
 from holdfast_worker.settings import WorkerSettings
 
-__all__ = ["EX_CONFIG", "checked_sandbox", "connect"]
+__all__ = ["EX_CONFIG", "check_gpu", "checked_sandbox", "connect"]
 
 EX_CONFIG = 78  # sysexits.h: something in the configuration of this machine is wrong
 _log = structlog.get_logger(__name__)
@@ -50,13 +51,35 @@ def _start(**_: object) -> None:
     set_up_logs()  # Celery has not come to it yet
     settings = WorkerSettings()
     prepare_broker(settings)
+    check_gpu(settings)
     seen = checked_sandbox(settings)
     _sandbox.update(mode=settings.sandbox, **asdict(seen))
 
 
-def checked_sandbox(settings: WorkerSettings, test: Callable[[], SelfTest] = selftest) -> SelfTest:
-    """Try the sandbox; with mode `required` one that does not hold ends this process."""
-    seen = test()
+def check_gpu(settings: WorkerSettings, devices: Callable[[], list[str]] = device_files) -> None:
+    """End this process where it should serve a GPU and may not, or there is none.
+
+    CUDA itself is asked by each child: once begun, it would not work in any process forked off.
+    """
+    if settings.queue != "gpu":
+        return
+    if settings.sandbox_gpu != "experimental":
+        reason = HoldfastError("gpu_not_enabled")
+    elif not devices():
+        reason = HoldfastError("gpu_not_available", reason="there is no /dev/nvidiactl or the like")
+    else:
+        _log.warning("audits run on a GPU, which is experimental", note=NOTE)
+        return
+    _log.error(reason.sentence, hint=reason.hint)
+    raise SystemExit(EX_CONFIG)
+
+
+def checked_sandbox(settings: WorkerSettings, test: Callable[..., SelfTest] = selftest) -> SelfTest:
+    """Try the sandbox; with mode `required` one that does not hold ends this process.
+
+    On a GPU it is tried under the rules for one.
+    """
+    seen = test(gpu=settings.queue == "gpu")
     if not seen.ok and settings.sandbox == "required":
         _log.error("the sandbox does not hold, the worker stops", reason=seen.why)
         raise SystemExit(EX_CONFIG)
@@ -74,7 +97,7 @@ def _ready(sender: Any, **_: object) -> None:  # noqa: ANN401 - Celery's consume
         queues=(settings.queue,),
         sandbox=dict(_sandbox),
         slots=settings.concurrency,
-        gpu=gpu_names() if settings.queue == "gpu" else None,
+        gpu=", ".join(gpu_names())[:255] or None if settings.queue == "gpu" else None,
     )
     presence = Presence(parts().db, sign)
     presence.start(settings.presence_s)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from holdfast.records.job import ChildLimits
+from holdfast.records.job import ChildLimits, Device
 from holdfast_db.settings import StorageSettings
 
 __all__ = ["QUEUES", "WorkerSettings"]
@@ -23,12 +23,14 @@ class WorkerSettings(StorageSettings):
 
     broker_url: str = ""
     """Empty: rings are files below the data folder. Else redis://..., or filesystem:///folder."""
-    queue: Literal["cpu", "gpu"] = "cpu"
+    queue: Device = "cpu"
     """Set by `holdfast worker --queue`."""
     concurrency: Annotated[int, Field(ge=1, le=256)] = 1
     """Set by `holdfast worker --concurrency`."""
     sandbox: Literal["required", "auto", "container"] = "required"
     """How much of the child's lock must hold; see SECURITY.md."""
+    sandbox_gpu: Literal["", "experimental"] = ""
+    """Lets children use a GPU, which relaxes the lock; for a dedicated host or virtual machine."""
     soft_shutdown_s: Annotated[float, Field(ge=0)] = 60.0
     """How long a stopping worker lets an audit go on before it gives it back."""
     lease_s: Annotated[float, Field(ge=1)] = 60.0
@@ -47,6 +49,8 @@ class WorkerSettings(StorageSettings):
     """How often a worker says that it lives."""
     child_memory_bytes: Annotated[int, Field(ge=1 << 28)] = _DEFAULTS.memory_bytes
     """The most memory of one child."""
+    child_gpu_memory_bytes: Annotated[int, Field(ge=1 << 28)] = _DEFAULTS.gpu_memory_bytes
+    """The most memory of a GPU that one child may take."""
     child_cpu_s: Annotated[int, Field(ge=1)] = _DEFAULTS.cpu_s
     """The most CPU time of one child, all its threads together."""
     child_wall_s: Annotated[float, Field(gt=0)] = _DEFAULTS.wall_s
@@ -78,6 +82,7 @@ class WorkerSettings(StorageSettings):
         cores = len(os.sched_getaffinity(0))
         return ChildLimits(
             memory_bytes=self.child_memory_bytes,
+            gpu_memory_bytes=self.child_gpu_memory_bytes,
             cpu_s=self.child_cpu_s,
             wall_s=self.child_wall_s,
             stall_s=self.child_stall_s,

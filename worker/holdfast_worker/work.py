@@ -71,9 +71,9 @@ class Work:
 
     @property
     def asked(self) -> Asked:
-        """Files, plan and policy."""
+        """Files, plan and policy; this worker's queue says where it is computed."""
         model, probes = self.file(self.order.model_sha256), self.file(self.order.probes_sha256)
-        return Asked(model, probes, self.plan, self.policy)
+        return Asked(model, probes, self.plan, self.policy, self.parts.settings.queue)
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -101,7 +101,12 @@ Handler = Callable[[Work], Commit]
 def _whole(work: Work) -> Commit:
     asked = work.asked
     output = work.tools.audit(
-        asked.model, asked.probes, asked.plan, policy=asked.policy, **work.watched
+        asked.model,
+        asked.probes,
+        asked.plan,
+        policy=asked.policy,
+        device=asked.device,
+        **work.watched,
     )
     return _result(work, output)
 

@@ -79,6 +79,7 @@ def write_audit(session: Session, new: NewAudit) -> str:
             policy=new.policy,
             baseline_id=new.baseline_id,
             priority=new.priority,
+            queue=new.queue,
             created_at=now,
         )
     )

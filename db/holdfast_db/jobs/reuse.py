@@ -20,6 +20,7 @@ class Sameness:
     """What two audits must share for one result to serve both.
 
     `policy` is there for a sequential audit only: where it stops depends on what it is asked.
+    `queue` is there because a GPU rounds otherwise than a CPU.
     """
 
     project: str
@@ -27,6 +28,7 @@ class Sameness:
     probes_sha256: str
     plan_digest: str
     policy: str | None
+    queue: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def find_same(session: Session, same: Sameness) -> AuditRow | None:
         AuditRow.project == same.project,
         AuditRow.state == "done",
         AuditRow.plan_digest == same.plan_digest,
+        AuditRow.queue == same.queue,
         ModelRow.sha256 == same.model_sha256,
         ProbeSetRow.sha256 == same.probes_sha256,
     ]

@@ -18,8 +18,9 @@ class AuditRow(Base):
 
     `plan`, `policy` and `verdict` are the JSON of the records of the same names; the verdict is the
     newest one. `baseline_id` is the audit that this one is compared with. `reused_id` is the audit
-    whose result this one took over because the same was asked. `cancel_reason` is what they said
-    who asked for its end. `remove_requested` has it removed by the next clean-up after its end.
+    whose result this one took over because the same was asked. `queue` says where it is computed;
+    its shards are in it. `cancel_reason` is what they said who asked for its end.
+    `remove_requested` has it removed by the next clean-up after its end.
     `stopped_early` tells of a sequential audit whether it did without some of the images.
     `finalized` counts how often the audit became `done`; more than once would be a fault of ours.
     """
@@ -58,6 +59,7 @@ class AuditRow(Base):
     result_sha256: Mapped[Sha256 | None]
     samples_sha256: Mapped[Sha256 | None]
     priority: Mapped[int] = mapped_column(default=0)
+    queue: Mapped[Word] = mapped_column(default="cpu", server_default="cpu")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -58,6 +58,8 @@ def merge_parts(
     """
     began = time.monotonic()
     joined = _joined(scene, iter(parts), samples, on_progress)
+    if joined.told.device != origin.device:
+        raise HoldfastError("parts_differ", what=_NAMES["device"])
     ledger, loop = joined.loop.ledger, joined.loop
     if ledger.late_controls:
         scene.start()  # the model finds out again whether it can be trusted with batches
@@ -180,6 +182,7 @@ class _Joining:
 _NAMES = {
     "engine_version": "they were made by several releases of Holdfast",
     "versions": "they were made by several versions of a library",
+    "device": "they were measured on several devices",
     "setup_digest": "the same first images gave several answers",
 }
 

@@ -142,6 +142,7 @@ def _origin(scene: Scene, start: Start, origin: Origin, *, single: bool) -> Part
         n_planned=len(scene.reader.order),
         block_images=start.block_images,
         single=single,
+        device=origin.device,
         card=scene.runner.card,
         setup_digest=_setup_digest(start.setup),
     )

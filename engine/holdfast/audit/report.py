@@ -2,7 +2,7 @@
 
 import platform
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from holdfast import __version__
 from holdfast.audit.canvases import CanvasReader
@@ -51,6 +51,7 @@ class Origin:
     probes_digest: str
     sandbox: SandboxLevel
     threads: int
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _provenance(
         interval_method=f"{100 * plan.confidence:g}% two-sided. "
         + (ANYTIME_METHOD if gathered.ledger.stopping else METHOD),
         noise_floor=gathered.ledger.setup.noise_floor,
-        device="cpu",
+        device=origin.device,
         threads=origin.threads,
         versions=versions(),
         sandbox=origin.sandbox,
@@ -143,7 +144,15 @@ def _provenance(
 
 def versions() -> dict[str, str]:
     """Of Python and of the libraries that make the numbers."""
-    return {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(library: str) -> str:
+    """Of a library; ONNX Runtime with CUDA is the same module in another package."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return f"{version(f'{library}-gpu')} with CUDA"
 
 
 def _normalisation(setup: Setup) -> Normalisation:

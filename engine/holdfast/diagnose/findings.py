@@ -308,6 +308,18 @@ def _sandbox(seen: Seen) -> Finding | None:
     )
 
 
+def _gpu(seen: Seen) -> Finding | None:
+    if not seen.sandbox.gpu:
+        return None
+    return Finding(
+        id="sandbox_gpu",
+        severity=FindingSeverity.warning,
+        sentence="The model ran on a GPU, under rules of the sandbox that are experimental: the "
+        "driver's devices were open to it and its memory was watched, not limited.",
+        hint=seen.sandbox.note,
+    )
+
+
 _QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
     _degenerate,
     _permuted,
@@ -318,6 +330,7 @@ _QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
     _flatten_head,
     _skipped,
     _sandbox,
+    _gpu,
     _chosen_preset,
     _much_fill,
     _ties,

@@ -353,6 +353,15 @@ ERRORS: dict[str, ErrorText] = {
         "The sandbox could not be set up: {missing}.",
         "Set HOLDFAST_SANDBOX=container only inside gVisor or a virtual machine.",
     ),
+    "gpu_not_enabled": _usage(
+        "Audits on a GPU are experimental and not switched on.",
+        "Set HOLDFAST_SANDBOX_GPU=experimental on a host or virtual machine that does nothing "
+        "else, or use the CPU.",
+    ),
+    "gpu_not_available": _broken(
+        "There is no GPU to compute on: {reason}.",
+        "Install the driver and onnxruntime-gpu, or PyTorch with CUDA, or use the CPU.",
+    ),
     "protocol": _broken(
         "The model process answered nonsense and was stopped.", "Report this model to us."
     ),

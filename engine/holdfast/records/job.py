@@ -13,6 +13,7 @@ __all__ = [
     "ChildJob",
     "ChildLimits",
     "CompareJob",
+    "Device",
     "Difference",
     "FollowJob",
     "InspectJob",
@@ -24,10 +25,15 @@ __all__ = [
 ]
 
 
+Device = Literal["cpu", "gpu"]
+"""Where a child computes."""
+
+
 class ChildLimits(Record):
     """Bounds on one child. Each is a setting that is named in the error it causes."""
 
     memory_bytes: Annotated[int, Field(ge=1 << 28)] = 6 << 30
+    gpu_memory_bytes: Annotated[int, Field(ge=1 << 28)] = 8 << 30
     cpu_s: Annotated[int, Field(ge=1)] = 4 * 3600
     wall_s: Annotated[float, Field(gt=0)] = 3600.0
     stall_s: Annotated[float, Field(gt=0)] = 120.0
@@ -61,6 +67,7 @@ class AuditJob(_Job):
     """Images from and to, of the seeded order: then an `AuditPart` goes to `result_fd`."""
     single: bool = False
     """One image at a time, because a batch crashed an earlier child."""
+    device: Device = "cpu"
 
 
 class MergeJob(_Job):
@@ -76,6 +83,7 @@ class MergeJob(_Job):
     policy: GatePolicy | None = None
     part_fds: Annotated[tuple[int, ...], Field(min_length=1)]
     part_samples_fds: tuple[int, ...]
+    device: Device = "cpu"
 
 
 class FollowJob(_Job):

@@ -81,6 +81,7 @@ class PartOrigin(Record):
     n_planned: int
     block_images: int
     single: bool
+    device: str = "cpu"
     card: ModelCard
     setup_digest: str
 

@@ -159,7 +159,10 @@ class Normalisation(Record):
 
 
 class SandboxLevel(Record):
-    """Which layers of the sandbox were in force while the audit ran."""
+    """Which layers of the sandbox were in force while the audit ran.
+
+    `gpu`: the rules for a child that drives a GPU, which are experimental; `note` says what for.
+    """
 
     mode: Literal["required", "auto", "container"]
     in_force: bool
@@ -168,6 +171,8 @@ class SandboxLevel(Record):
     no_new_privs: bool
     capabilities_dropped: bool
     missing: tuple[Text, ...]
+    gpu: bool = False
+    note: Text = ""
 
 
 class Provenance(Record):

@@ -1,10 +1,8 @@
-"""An ONNX model in ONNX Runtime, on the CPU."""
+"""An ONNX model in ONNX Runtime."""
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias, final
+from typing import Any, final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from holdfast.errors import HoldfastError
@@ -12,6 +10,7 @@ from holdfast.records.model import Layout, ModelCard, OutputKind
 from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.onnx_card import describe
 from holdfast.runtimes.onnx_gate import check_model, parse
+from holdfast.runtimes.onnx_session import Session, session_of
 from holdfast.runtimes.onnx_tail import plain_tail
 from holdfast.runtimes.protocol import ModelUnderTest, Scores
 from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_labels, checked_scores
@@ -20,24 +19,14 @@ from holdfast.runtimes.terms import Terms
 __all__ = [
     "MAX_GRAPH_BYTES",
     "OnnxModel",
-    "Session",
-    "Weight",
     "as_fed",
     "card_of",
     "open_exact",
     "open_onnx",
-    "session_of",
-    "weight_of",
 ]
 
 MAX_GRAPH_BYTES = 128 << 20
 """Models above this are not looked into: cutting their graph takes several times its size."""
-Session: TypeAlias = ort.InferenceSession
-"""A loaded graph."""
-Weight: TypeAlias = ort.OrtValue
-"""A tensor that several loaded graphs share."""
-_SILENT = 4
-_UNKNOWN_OP = ("not a registered", "No Op registered", "is not a registered function/op")
 
 
 def card_of(data: bytes, sha256: str, terms: Terms | None = None) -> ModelCard:
@@ -59,12 +48,7 @@ def open_exact(data: bytes, sha256: str, terms: Terms) -> "OnnxModel":
     """The same for a model that takes exactly the batches its card names. Raises as above."""
     card, runnable = _gated(data, sha256, terms)
     kept = runnable if len(runnable) <= MAX_GRAPH_BYTES else None
-    return OnnxModel(card, session_of(runnable, terms.threads), kept)
-
-
-def weight_of(values: NDArray[Any]) -> Weight:
-    """A tensor to share; its bytes are copied once."""
-    return ort.OrtValue.ortvalue_from_numpy(values)
+    return OnnxModel(card, session_of(runnable, terms), kept)
 
 
 def _gated(data: bytes, sha256: str, terms: Terms | None) -> tuple[ModelCard, bytes]:
@@ -79,9 +63,7 @@ def _gated(data: bytes, sha256: str, terms: Terms | None) -> tuple[ModelCard, by
 class OnnxModel:
     """A session and its description; see `ModelUnderTest`."""
 
-    def __init__(
-        self, card: ModelCard, session: ort.InferenceSession, graph_bytes: bytes | None = None
-    ) -> None:
+    def __init__(self, card: ModelCard, session: Session, graph_bytes: bytes | None = None) -> None:
         """Join them; use `open_onnx`."""
         self.graph_bytes = graph_bytes
         """What the session was made of; None above `MAX_GRAPH_BYTES`."""
@@ -127,34 +109,3 @@ def as_fed(batch: NDArray[np.float32], layout: Layout, dtype: np.dtype[Any]) -> 
     if dtype == np.int8:
         ready = ready - 128
     return np.ascontiguousarray(ready, dtype)
-
-
-def session_of(
-    data: bytes, threads: int, weights: Mapping[str, Weight] | None = None
-) -> ort.InferenceSession:
-    """A session for the bytes of a model that passed the gate.
-
-    `weights` are the tensors that the bytes name as external; nothing is read from a file.
-
-    Raises:
-        HoldfastError: `op_unknown`, `load_failed` or `memory_limit`.
-    """
-    ort.set_default_logger_severity(_SILENT)
-    options = ort.SessionOptions()
-    options.log_severity_level = _SILENT
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(
-        "optimization.constant_folding_max_output_size_in_bytes", str(64 << 20)
-    )
-    if weights:
-        options.add_external_initializers(list(weights), list(weights.values()))
-    try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - the runtime raises many kinds
-        text = str(error)
-        if any(phrase in text for phrase in OUT_OF_MEMORY):
-            raise HoldfastError("memory_limit") from None
-        unknown = any(phrase in text for phrase in _UNKNOWN_OP)
-        raise HoldfastError("op_unknown" if unknown else "load_failed") from None

@@ -2,7 +2,7 @@
 
 Telescoping attribution (science reference, section 5.2) needs `h_i(x)`, the tensor at a cut, and
 `F_i`, the part of the graph from there to the scores. Graphs are extended and cut in memory and run
-by ONNX Runtime; the file is never changed.
+by ONNX Runtime on the CPU, wherever the audit runs; the file is never changed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,10 @@ from holdfast.runtimes.batching import Batched
 from holdfast.runtimes.image_graph import Array, ImageGraph, UntoldError
 from holdfast.runtimes.onnx_gate import parse
 from holdfast.runtimes.onnx_graph import image_graph
-from holdfast.runtimes.onnx_model import (
-    MAX_GRAPH_BYTES,
-    OnnxModel,
-    Session,
-    as_fed,
-    session_of,
-    weight_of,
-)
+from holdfast.runtimes.onnx_model import MAX_GRAPH_BYTES, OnnxModel, as_fed
+from holdfast.runtimes.onnx_session import Session, session_of, weight_of
 from holdfast.runtimes.protocol import ModelUnderTest
+from holdfast.runtimes.terms import Terms
 
 __all__ = ["Head", "Tail", "Taps", "taps_of"]
 
@@ -148,7 +143,7 @@ class Taps:
         )
         try:
             shared = {name: self._shared[name] for name in read & set(self._shared)}
-            return session_of(model.SerializeToString(), 1, shared)
+            return session_of(model.SerializeToString(), Terms(), shared)
         except HoldfastError:
             raise UntoldError("a part of its graph does not load on its own") from None
 

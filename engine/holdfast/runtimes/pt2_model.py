@@ -1,6 +1,7 @@
 """A torch.export program (.pt2) run by our own interpreter of its graph."""
 
 import re
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -20,10 +21,11 @@ from holdfast.runtimes.pt2_head import head_of, output_kind_of
 from holdfast.runtimes.pt2_ops import RANDOM
 from holdfast.runtimes.signature import axes_of, fixed, image_input, score_output
 from holdfast.runtimes.terms import Terms
+from holdfast.runtimes.torch_device import device_for
 from holdfast.runtimes.torch_model import TorchModel
 from holdfast.runtimes.torch_tensor import dtype_name
 
-__all__ = ["Interpreter", "card_of_pt2", "open_pt2"]
+__all__ = ["Interpreter", "card_of_pt2", "open_pt2", "placed"]
 
 _IMAGE_DTYPES = ("float32", "float16", "bfloat16", "float64", "uint8", "int8")
 _HALF = (torch.float16, torch.bfloat16)
@@ -35,18 +37,38 @@ def open_pt2(data: bytes, sha256: str, terms: Terms | None = None) -> TorchModel
     """Check, describe and load the bytes of a .pt2; nothing of it is unpickled or executed.
 
     Raises:
-        HoldfastError: what `read_pt2` and `parse_graph` refuse, `unsupported_input` or
-            `unsupported_output`.
+        HoldfastError: what `read_pt2` and `parse_graph` refuse, `unsupported_input`,
+            `unsupported_output` or `gpu_not_available`.
     """
+    terms = terms or Terms()
     graph = parse_graph(read_pt2(data))
-    return TorchModel(
-        _card(graph, data, sha256, terms or Terms()), Interpreter(graph), graph.outputs
-    )
+    card, device = _card(graph, data, sha256, terms), device_for(terms)
+    return TorchModel(card, Interpreter(placed(graph, device)), graph.outputs, device)
 
 
 def card_of_pt2(data: bytes, sha256: str) -> ModelCard:
     """The card of a .pt2; raises as `open_pt2`."""
     return _card(parse_graph(read_pt2(data)), data, sha256, Terms())
+
+
+def placed(graph: Graph, device: torch.device) -> Graph:
+    """The graph with its tensors on a device, and with that device wherever a step names one."""
+
+    def there(value: Any) -> Any:  # noqa: ANN401 - whatever an operator takes
+        return device if isinstance(value, torch.device) else value
+
+    return replace(
+        graph,
+        stored={name: tensor.to(device) for name, tensor in graph.stored.items()},
+        steps=tuple(
+            replace(
+                step,
+                args=tuple(map(there, step.args)),
+                kwargs={name: there(value) for name, value in step.kwargs.items()},
+            )
+            for step in graph.steps
+        ),
+    )
 
 
 @final

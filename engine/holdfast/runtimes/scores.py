@@ -12,7 +12,10 @@ __all__ = ["OUT_OF_MEMORY", "checked_labels", "checked_scores"]
 
 _MAX_SCORES = 1 << 26
 _MAX_LABEL = 1 << 24  # beyond, float32 no longer tells neighbours apart
-OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate", "can't allocate")
+OUT_OF_MEMORY = (
+    *("bad_alloc", "Failed to allocate", "can't allocate"),
+    *("CUDA out of memory", "Available memory of"),
+)
 """Phrases of the runtimes that mean the memory limit was met."""
 
 

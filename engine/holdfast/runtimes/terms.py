@@ -1,6 +1,7 @@
 """Under which circumstances a model is opened."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["Terms"]
 
@@ -19,6 +20,8 @@ class Terms:
         single: one image at a time, because a batch is known to crash the runtime.
         sandboxed: every layer of the sandbox is in force, so code of the file may run.
         missing: what is not in force, for the error.
+        device: where to compute; `gpu` is never replaced by the CPU.
+        gpu_memory_bytes: the most memory of the GPU that the runtime may take.
     """
 
     threads: int = 1
@@ -28,3 +31,5 @@ class Terms:
     single: bool = False
     sandboxed: bool = False
     missing: str = "this process is not locked"
+    device: Literal["cpu", "gpu"] = "cpu"
+    gpu_memory_bytes: int = 0

@@ -11,6 +11,7 @@ from holdfast.errors import HoldfastError
 from holdfast.records.model import Layout, ModelCard, OutputKind
 from holdfast.runtimes.protocol import Scores
 from holdfast.runtimes.scores import OUT_OF_MEMORY, checked_labels, checked_scores
+from holdfast.runtimes.torch_device import CPU
 
 __all__ = ["Forward", "TorchModel", "as_error", "flat_tensors", "run_forward", "use_threads"]
 
@@ -61,8 +62,18 @@ def run_forward(forward: Forward, batch: torch.Tensor) -> list[torch.Tensor]:
 class TorchModel:
     """A description and something to call; see `ModelUnderTest`."""
 
-    def __init__(self, card: ModelCard, forward: Forward, outputs: Sequence[str]) -> None:
-        """Join them; `outputs` are the names of what `forward` returns, in order."""
+    def __init__(
+        self,
+        card: ModelCard,
+        forward: Forward,
+        outputs: Sequence[str],
+        device: torch.device = CPU,
+    ) -> None:
+        """Join them; `outputs` are the names of what `forward` returns, in order.
+
+        `device` is where `forward` expects its input.
+        """
+        self._device = device
         self._card = card
         self._forward = forward
         self._index = list(outputs).index(card.output)
@@ -80,9 +91,9 @@ class TorchModel:
             raise HoldfastError("unsupported_output", reason=f"it gave {len(tensors)} tensors")
         raw = tensors[self._index]
         if self._card.output_kind is OutputKind.labels:
-            return checked_labels(raw.detach().numpy(), len(batch))
+            return checked_labels(raw.detach().cpu().numpy(), len(batch))
         plain = raw.dequantize() if raw.is_quantized else raw
-        return checked_scores(plain.detach().to(torch.float32).numpy(), len(batch))
+        return checked_scores(plain.detach().to(CPU, torch.float32).numpy(), len(batch))
 
     def _fed(self, batch: NDArray[np.float32]) -> torch.Tensor:
         """A copy in the model's layout and type: a model may change its input in place.
@@ -98,4 +109,4 @@ class TorchModel:
             ready = ready.round().clamp(0, _BYTE_MAX)
         if self._dtype == torch.int8:
             ready = ready - _BYTE_CENTRE
-        return ready.to(self._dtype, copy=True, memory_format=torch.contiguous_format)
+        return ready.to(self._device, self._dtype, copy=True, memory_format=torch.contiguous_format)

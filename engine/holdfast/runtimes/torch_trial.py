@@ -7,6 +7,7 @@ import torch
 from holdfast.errors import HoldfastError
 from holdfast.records.model import AxisSize, TensorCard
 from holdfast.runtimes.sizes import USUAL_SIDES_PX
+from holdfast.runtimes.torch_device import CPU
 from holdfast.runtimes.torch_model import Forward, run_forward
 from holdfast.runtimes.torch_tensor import dtype_name
 
@@ -26,7 +27,9 @@ class Found:
     outputs: tuple[TensorCard, ...]
 
 
-def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Found:
+def try_sizes(
+    forward: Forward, declared: Size | None, dtype: torch.dtype, device: torch.device = CPU
+) -> Found:
     """Run one image of a mid grey at a time (RGB, grey, RGBA) until the size rule is known.
 
     Two sizes that work make it any size; one alone is the network's own. The batch is always 1: a
@@ -36,6 +39,7 @@ def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Fo
         forward: the network.
         declared: the size that the user named, tried first.
         dtype: what the network takes.
+        device: where it is.
 
     Raises:
         HoldfastError: `unsupported_input` when nothing works, `memory_limit`.
@@ -46,7 +50,7 @@ def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Fo
         working: list[Size] = []
         outputs: list[torch.Tensor] = []
         for size in sizes:
-            made = _try(forward, channels, size, dtype)
+            made = _try(forward, torch.full((1, channels, *size), 0.5).to(device, dtype))
             if made is None:
                 continue
             outputs = outputs or made
@@ -59,10 +63,7 @@ def try_sizes(forward: Forward, declared: Size | None, dtype: torch.dtype) -> Fo
     raise HoldfastError("unsupported_input", reason="it runs on no usual size; say it with --crop")
 
 
-def _try(
-    forward: Forward, channels: int, size: Size, dtype: torch.dtype
-) -> list[torch.Tensor] | None:
-    image = torch.full((1, channels, *size), 0.5).to(dtype)
+def _try(forward: Forward, image: torch.Tensor) -> list[torch.Tensor] | None:
     try:
         return run_forward(forward, image)
     except HoldfastError as error:

@@ -12,6 +12,7 @@ from holdfast.errors import HoldfastError
 from holdfast.records.model import ModelFormat
 from holdfast.runtimes.terms import Terms
 from holdfast.runtimes.torch_card import card_by_trial, input_dtype
+from holdfast.runtimes.torch_device import device_for
 from holdfast.runtimes.torch_model import TorchModel, as_error
 from holdfast.runtimes.torch_trial import try_sizes
 from holdfast.runtimes.torch_zip import open_torch_zip
@@ -37,18 +38,20 @@ def open_torchscript(data: bytes, sha256: str, terms: Terms) -> TorchModel:
 
     Raises:
         HoldfastError: `torchscript_needs_sandbox`, `load_failed`, `op_not_allowed`, `bad_archive`,
-            `too_large`, `unsupported_input`, `unsupported_output` or `memory_limit`.
+            `too_large`, `unsupported_input`, `unsupported_output`, `memory_limit` or
+            `gpu_not_available`.
     """
     if not terms.sandboxed:
         raise HoldfastError("torchscript_needs_sandbox", missing=terms.missing)
     archive, _ = open_torch_zip(data)
     archive.close()
-    module = _load(data)
+    device = device_for(terms)
+    module = _load(data, device)
     kinds, n_nodes = _operators(module)
     _check(kinds)
     parameters = list(module.parameters())
     dtype = input_dtype(parameters)
-    found = try_sizes(module, terms.size_px, dtype)
+    found = try_sizes(module, terms.size_px, dtype, device)
     drawn = sorted(kind for kind in kinds if _RANDOM.fullmatch(kind))
     card = card_by_trial(
         found,
@@ -62,14 +65,14 @@ def open_torchscript(data: bytes, sha256: str, terms: Terms) -> TorchModel:
         quantised=any(kind.partition("::")[0] in _QUANTISED for kind in kinds),
         warnings=(DEPRECATED, *(f"draws random numbers: {name}" for name in drawn)),
     )
-    return TorchModel(card, module, [output.name for output in found.outputs])
+    return TorchModel(card, module, [output.name for output in found.outputs], device)
 
 
-def _load(data: bytes) -> Any:  # noqa: ANN401 - torch has no types for scripts
+def _load(data: bytes, device: torch.device) -> Any:  # noqa: ANN401 - torch has no types for scripts
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            loaded = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+            loaded = torch.jit.load(io.BytesIO(data), map_location=device)  # type: ignore[no-untyped-call]
             return loaded.eval()
     except Exception as error:  # noqa: BLE001 - the loader raises many kinds
         raise as_error(error, HoldfastError("load_failed")) from None

@@ -8,6 +8,7 @@ from holdfast.runtimes.safetensors_file import read_safetensors
 from holdfast.runtimes.state_dict import plain_tensors, read_state_dict
 from holdfast.runtimes.terms import Terms
 from holdfast.runtimes.torch_card import card_by_trial, input_dtype
+from holdfast.runtimes.torch_device import device_for
 from holdfast.runtimes.torch_model import TorchModel
 from holdfast.runtimes.torch_trial import try_sizes
 
@@ -18,8 +19,8 @@ def open_state_dict(data: bytes, sha256: str, terms: Terms) -> TorchModel:
     """A state_dict in the network `terms.architecture`.
 
     Raises:
-        HoldfastError: what `read_state_dict` and `build` refuse, `unsupported_input` or
-            `unsupported_output`.
+        HoldfastError: what `read_state_dict` and `build` refuse, `unsupported_input`,
+            `unsupported_output` or `gpu_not_available`.
     """
     weights = read_state_dict(data)
     return _open(ModelFormat.state_dict, weights, len(data), sha256, terms)
@@ -29,8 +30,8 @@ def open_safetensors(data: bytes, sha256: str, terms: Terms) -> TorchModel:
     """A safetensors file in the network `terms.architecture`.
 
     Raises:
-        HoldfastError: what `read_safetensors` and `build` refuse, `unsupported_input` or
-            `unsupported_output`.
+        HoldfastError: what `read_safetensors` and `build` refuse, `unsupported_input`,
+            `unsupported_output` or `gpu_not_available`.
     """
     weights = plain_tensors(read_safetensors(data), "invalid_safetensors")
     return _open(ModelFormat.safetensors, weights, len(data), sha256, terms)
@@ -43,10 +44,11 @@ def _open(
     sha256: str,
     terms: Terms,
 ) -> TorchModel:
-    module = build(terms.architecture, weights)
+    device = device_for(terms)
+    module = build(terms.architecture, weights).to(device)
     parameters = list(module.parameters())
     dtype = input_dtype(parameters)
-    found = try_sizes(module, terms.size_px, dtype)
+    found = try_sizes(module, terms.size_px, dtype, device)
     card = card_by_trial(
         found,
         kind=kind,
@@ -57,4 +59,4 @@ def _open(
         architecture=terms.architecture,
         output=terms.output,
     )
-    return TorchModel(card, module, [output.name for output in found.outputs])
+    return TorchModel(card, module, [output.name for output in found.outputs], device)

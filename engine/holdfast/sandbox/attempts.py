@@ -21,8 +21,9 @@ __all__ = ["CALLS", "SECRET", "attempts"]
 Attempt = Callable[[], object]
 SECRET = "secret"  # noqa: S105 - the name of a file
 """A file that the parent wrote into the folder of the self-test."""
-_PR_SET_PDEATHSIG, _PR_GET_NO_NEW_PRIVS = 1, 39
+_PR_SET_PDEATHSIG, _PR_GET_DUMPABLE, _PR_GET_NO_NEW_PRIVS = 1, 3, 39
 _NO_POINTER = ctypes.c_long(-1)
+_FIRST = 1000  # the largest oom_score_adj
 
 # Written a second time on purpose: what is lost in the filter has to be missed here.
 CALLS = (  # noqa: SIM905 - a dozen lines instead of eighty
@@ -39,13 +40,20 @@ CALLS = (  # noqa: SIM905 - a dozen lines instead of eighty
 """Calls that are denied whatever their arguments are; `fork` and its kin are tried as a whole."""
 
 
-def attempts(folder: str, bounds: Bounds) -> dict[str, Attempt]:
-    """All attempts by what they would be; `folder` is a temporary one with a file `SECRET`."""
+def attempts(folder: str, bounds: Bounds, *, gpu: bool = False) -> dict[str, Attempt]:
+    """All attempts by what they would be; `folder` is a temporary one with a file `SECRET`.
+
+    Under the rules for a GPU there is no limit of memory to meet, and pairs of sockets may be made.
+    """
+    denied = [name for name in CALLS if name in NUMBERS[MACHINE]]
+    if gpu:
+        denied.remove("socketpair")
     return {
         **_files(folder),
         **_processes(),
         **_limits(bounds),
-        **{f"the system call {name}": _denied(name) for name in CALLS if name in NUMBERS[MACHINE]},
+        **(_without_memory_limit() if gpu else _memory_limit(bounds)),
+        **{f"the system call {name}": _denied(name) for name in denied},
         "the system call clone3": _absent("clone3"),
     }
 
@@ -61,6 +69,9 @@ def _files(folder: str) -> dict[str, Attempt]:
         "listing a folder": lambda: list(Path(folder).iterdir()),
         "writing a file": lambda: os.close(os.open(f"{folder}/x", os.O_CREAT | os.O_WRONLY)),
         "changing a file": lambda: os.close(os.open(secret, os.O_WRONLY)),
+        "changing a setting of the parent": lambda: os.close(
+            os.open(f"/proc/{os.getppid()}/oom_score_adj", os.O_WRONLY)
+        ),
         "cutting a file": lambda: os.truncate(secret, 0),
         "making a folder": lambda: Path(f"{folder}/made").mkdir(),
         "moving a file": lambda: Path(secret).rename(f"{folder}/moved"),
@@ -72,6 +83,8 @@ def _processes() -> dict[str, Attempt]:
     return {
         "an internet socket": lambda: socket.socket().close(),
         "a unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        # its ends may send to the path of any socket
+        "a pair of datagram sockets": lambda: _pair(socket.SOCK_DGRAM),
         "starting a process": _fork,
         "a signal to the parent": lambda: os.kill(os.getppid(), 0),
         "outliving the parent": lambda: check(libc.prctl(_PR_SET_PDEATHSIG, 0), "prctl"),
@@ -82,15 +95,34 @@ def _processes() -> dict[str, Attempt]:
 
 def _limits(bounds: Bounds) -> dict[str, Attempt]:
     return {
-        "more memory than the limit": lambda: mmap.mmap(-1, bounds.memory_bytes).close(),
         "a longer file than the limit": lambda: _long_file(bounds.output_bytes + 1),
         "more open files than the limit": lambda: os.dup2(0, bounds.open_files),
         "more processor time than the limit": lambda: _unless(
             resource.getrlimit(resource.RLIMIT_CPU)[0] == bounds.cpu_s
         ),
         "a core dump": lambda: _unless(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0),
+        "a core dump for a program": lambda: _unless(libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 0),
         "raising a limit": _raised,
     }
+
+
+def _memory_limit(bounds: Bounds) -> dict[str, Attempt]:
+    return {"more memory than the limit": lambda: mmap.mmap(-1, bounds.memory_bytes).close()}
+
+
+def _without_memory_limit() -> dict[str, Attempt]:
+    """The parent watches its size; where that comes too late, the kernel has to choose it."""
+    return {"outlasting others when memory runs out": lambda: _unless(_score() == _FIRST)}
+
+
+def _score() -> int:
+    with open("/proc/self/oom_score_adj", encoding="ascii") as file:  # noqa: PTH123 - as below
+        return int(file.read())
+
+
+def _pair(kind: socket.SocketKind) -> None:
+    for end in socket.socketpair(socket.AF_UNIX, kind):
+        end.close()
 
 
 def _unless(denied: bool) -> None:  # noqa: FBT001 - a fact, no flag

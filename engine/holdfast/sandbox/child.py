@@ -33,7 +33,7 @@ def _lock(job: dict[str, Any]) -> LockLevel:
         output_bytes=limits["output_bytes"],
         open_files=_OPEN_FILES + inherited,
     )
-    return lock(job["mode"], bounds, job["parent_pid"])
+    return lock(job["mode"], bounds, job["parent_pid"], gpu=job.get("device") == "gpu")
 
 
 def _say(fd: int, **words: object) -> None:

@@ -28,6 +28,7 @@ from holdfast.records.job import (
 from holdfast.records.part import AuditPart
 from holdfast.records.plan import InputSpec
 from holdfast.records.result import AuditResult, SandboxLevel
+from holdfast.sandbox.gpu import NOTE
 from holdfast.sandbox.lock import LockLevel
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ def _opened(
         _terms(level, 1, job.plan.architecture, job.plan.input),  # each lane is one thread
         output=job.plan.output,
         single=single,
+        device=job.device,
+        gpu_memory_bytes=job.limits.gpu_memory_bytes,
     )
     from holdfast.runtimes.opening import open_model
 
@@ -186,6 +189,7 @@ def _opened(
             probes_digest=content_digest(probes),
             sandbox=_level(level),
             threads=job.limits.threads,
+            device=job.device,
         )
         yield model, probes, origin, samples
 
@@ -216,4 +220,6 @@ def _level(level: LockLevel) -> SandboxLevel:
         no_new_privs=level.no_new_privs,
         capabilities_dropped=level.capabilities_dropped,
         missing=tuple(reason[:400] for reason in level.missing),
+        gpu=level.gpu,
+        note=NOTE if level.gpu else "",
     )

@@ -5,14 +5,22 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
 from holdfast.records.base import Record
 
-__all__ = ["answer", "content", "input_file", "memory_file", "record_bytes", "sha256_of"]
+__all__ = [
+    "answer",
+    "content",
+    "handed_over",
+    "input_file",
+    "memory_file",
+    "record_bytes",
+    "sha256_of",
+]
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -51,6 +59,29 @@ def input_file(path: Path) -> Iterator[int]:
         yield fd
     finally:
         os.close(fd)
+
+
+@contextmanager
+def handed_over(model: Path, probes: Path) -> Iterator[dict[str, Any]]:
+    """The fields of a job that name its files: model, probes, and two memory files for answers.
+
+    Raises:
+        HoldfastError: `file_not_found`, `empty_file`.
+    """
+    with (
+        input_file(model) as model_fd,
+        input_file(probes) as probes_fd,
+        memory_file("result") as result_fd,
+        memory_file("samples") as samples_fd,
+    ):
+        yield {
+            "model_fd": model_fd,
+            "model_sha256": sha256_of(model_fd),
+            "probes_fd": probes_fd,
+            "probes_sha256": sha256_of(probes_fd),
+            "result_fd": result_fd,
+            "samples_fd": samples_fd,
+        }
 
 
 def sha256_of(fd: int) -> str:

@@ -21,6 +21,7 @@ from holdfast.records.job import (
     AuditJob,
     ChildLimits,
     CompareJob,
+    Device,
     InspectJob,
     MergeJob,
     Progress,
@@ -34,6 +35,7 @@ from holdfast.records.result import AuditResult
 from holdfast.sandbox.files import (
     answer,
     content,
+    handed_over,
     input_file,
     memory_file,
     record_bytes,
@@ -64,7 +66,7 @@ class AuditOutput:
     samples: bytes
 
 
-def run_audit(
+def run_audit(  # noqa: PLR0913 - what, on what, how, and who hears of it
     model: Path,
     probes: Path,
     plan: AuditPlan,
@@ -74,6 +76,7 @@ def run_audit(
     on_progress: Callable[[Progress], None],
     cancelled: Callable[[], bool],
     policy: GatePolicy | None = None,
+    device: Device = "cpu",
 ) -> AuditOutput:
     """Audit one model on one set of probes in one locked child. Blocks.
 
@@ -88,27 +91,24 @@ def run_audit(
         on_progress: called in this thread, often; must be quick.
         cancelled: asked about twice a second; True ends the child.
         policy: with it the audit stops when every assertion is decided, unless `plan.full`.
+        device: where the model computes; a GPU is experimental and relaxes the sandbox.
 
     Raises:
-        HoldfastError: the model or data are refused, a limit was met, `cancelled`, or `protocol`.
+        HoldfastError: the model or data are refused, a limit was met, `cancelled`, `protocol`;
+            `gpu_not_enabled`, `gpu_not_available`.
     """
-    with memory_file("result") as result_fd, memory_file("samples") as samples_fd:
-        with input_file(model) as model_fd, input_file(probes) as probes_fd:
-            job = AuditJob(
-                mode=mode,
-                limits=limits,
-                parent_pid=os.getpid(),
-                model_fd=model_fd,
-                model_sha256=sha256_of(model_fd),
-                result_fd=result_fd,
-                probes_fd=probes_fd,
-                probes_sha256=sha256_of(probes_fd),
-                samples_fd=samples_fd,
-                plan=plan,
-                policy=policy,
-            )
-            run_twice(job, on_progress, cancelled)
-        return checked_audit(job, record_bytes(result_fd), content(samples_fd))
+    with handed_over(model, probes) as files:
+        job = AuditJob(
+            mode=mode,
+            limits=limits,
+            parent_pid=os.getpid(),
+            plan=plan,
+            policy=policy,
+            device=device,
+            **files,
+        )
+        run_twice(job, on_progress, cancelled)
+        return checked_audit(job, record_bytes(job.result_fd), content(job.samples_fd))
 
 
 def run_twice(
@@ -230,6 +230,8 @@ def checked_audit(job: AuditJob | MergeJob, result_json: bytes, samples: bytes) 
     same = (
         result.provenance.model_sha256 == job.model_sha256
         and result.provenance.probes_sha256 == job.probes_sha256
+        and result.provenance.device == job.device
+        and result.provenance.sandbox.gpu == (job.device == "gpu")
         and result.samples.sha256 == hashlib.sha256(samples).hexdigest()
         and result.samples.size_bytes == len(samples)
     )

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from holdfast.errors import ERRORS, HoldfastError, Kind
 from holdfast.records.base import canonical_json
-from holdfast.records.job import ChildJob, Progress
+from holdfast.records.job import AuditJob, ChildJob, MergeJob, Progress
+from holdfast.sandbox.gpu import is_enabled, resident_bytes
 
 __all__ = ["Child"]
 
@@ -28,6 +29,7 @@ _MAX_FIELDS = 8
 # Codes that only a child may say although their kind is not `refused`.
 _OWN_CODES = frozenset(
     {
+        "gpu_not_available",
         "internal",
         "invalid_result",
         "invalid_samples",
@@ -36,6 +38,16 @@ _OWN_CODES = frozenset(
         "sandbox_unavailable",
     }
 )
+_COMMON = {
+    "PATH": "/usr/bin",
+    "LANG": "C.UTF-8",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+    # timm and torchvision want a cache folder: this one exists and is never writable
+    "TORCHINDUCTOR_CACHE_DIR": "/proc",
+}
 
 
 class Child:
@@ -47,7 +59,14 @@ class Child:
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
     ) -> None:
-        """Keep what `run` needs; nothing is started yet."""
+        """Keep what `run` needs; nothing is started yet.
+
+        Raises:
+            HoldfastError: `gpu_not_enabled`, whoever asks for a child on a GPU.
+        """
+        self._on_gpu = _on_gpu(job)
+        if self._on_gpu and not is_enabled():
+            raise HoldfastError("gpu_not_enabled")
         self._job = job
         self._on_progress = on_progress
         self._cancelled = cancelled
@@ -79,6 +98,8 @@ class Child:
         while not self._done:
             if self._cancelled():
                 raise HoldfastError("cancelled")
+            if self._on_gpu and resident_bytes(process.pid) > limits.memory_bytes:
+                raise _limit("memory_limit", limits.memory_bytes, "HOLDFAST_CHILD_MEMORY_BYTES")
             now = time.monotonic()
             if now - began > limits.wall_s:
                 raise _limit("time_limit", limits.wall_s, "HOLDFAST_CHILD_WALL_S")
@@ -117,6 +138,9 @@ class Child:
         if code == "internal":
             _log.error("the child failed: %s", str(reply.get("detail", ""))[:2000])
             return HoldfastError("internal", request_id="the audit's id")
+        if code == "memory_limit" and self._on_gpu:  # nothing limits its other memory
+            limit = self._job.limits.gpu_memory_bytes
+            return _limit(code, limit, "HOLDFAST_CHILD_GPU_MEMORY_BYTES")
         if code == "memory_limit":
             return self._memory()
         if code == "output_limit":
@@ -186,7 +210,7 @@ def _start(job: ChildJob) -> subprocess.Popen[bytes]:
             pass_fds=[job_fd, *inherited],
             cwd="/",
             start_new_session=True,
-            env=_environment(job.limits.threads),
+            env=_environment(job),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -195,19 +219,24 @@ def _start(job: ChildJob) -> subprocess.Popen[bytes]:
         os.close(job_fd)
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _on_gpu(job: ChildJob) -> bool:
+    return isinstance(job, AuditJob | MergeJob) and job.device == "gpu"
+
+
+def _environment(job: ChildJob) -> dict[str, str]:
     """Nothing of the parent's environment, where secrets live, reaches the child."""
+    threads = {"OMP_NUM_THREADS": str(job.limits.threads), "OPENBLAS_NUM_THREADS": "1"}
+    return _COMMON | threads | (_gpu_environment() if _on_gpu(job) else {})
+
+
+def _gpu_environment() -> dict[str, str]:
+    """Which GPU the operator gave to this process, and arithmetic that is the same each time."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
     return {
-        "PATH": "/usr/bin",
-        "LANG": "C.UTF-8",
-        "ORT_DISABLE_TELEMETRY": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "OMP_NUM_THREADS": str(threads),
-        "OPENBLAS_NUM_THREADS": "1",
-        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
-        # timm and torchvision want a cache folder: this one exists and is never writable
-        "TORCHINDUCTOR_CACHE_DIR": "/proc",
+        **({} if given is None else {"CUDA_VISIBLE_DEVICES": given}),
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "CUDA_CACHE_DISABLE": "1",  # there is no folder to write to
     }
 
 

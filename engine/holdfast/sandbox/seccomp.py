@@ -23,23 +23,25 @@ DENIED = (  # noqa: SIM905 - ten lines instead of eighty
 
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_AND = 0x54
+_NUMBER, _ARCH, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24  # offsets in seccomp_data
 _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
 _PR_SET_PDEATHSIG = 1
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
+_UNIX, _STREAM, _SEQUENCED, _TYPE_BITS = 1, 1, 5, 0xF
 
 _Instruction = tuple[int, int, int, int]
 
 
-def install() -> None:
-    """Install the filter for all threads of this process.
+def install(*, gpu: bool) -> None:
+    """Install the filter for all threads of this process; `gpu` lets it make pairs of sockets.
 
     Raises:
         OSError: the kernel refused it.
         KeyError: there is no table of numbers for this machine.
     """
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _program())
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in _program(gpu=gpu))
     program = ctypes.create_string_buffer(code, len(code))
     # struct sock_fprog: a length, padding, a pointer
     header = struct.pack("@HxxxxxxQ", len(code) // 8, ctypes.addressof(program))
@@ -47,9 +49,10 @@ def install() -> None:
     check(answer, "seccomp")
 
 
-def _program() -> list[_Instruction]:
+def _program(*, gpu: bool) -> list[_Instruction]:
     numbers = NUMBERS[MACHINE]
-    denied = [_deny(numbers[name]) for name in DENIED if name in numbers]
+    left = {"socketpair"} if gpu else set()
+    denied = [_deny(numbers[name]) for name in DENIED if name in numbers and name not in left]
     return [
         (_LOAD, 0, 0, _ARCH),
         (_JUMP_EQUAL, 1, 0, numbers["arch"]),
@@ -61,6 +64,7 @@ def _program() -> list[_Instruction]:
         (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
         *_only_with(numbers["clone"], (_JUMP_SET, 0, 1, _CLONE_THREAD)),
         *(instruction for pair in denied for instruction in pair),
+        *(_connected_pairs(numbers["socketpair"]) if gpu else []),
         # abort() and raise() signal the process itself
         *_only_with(numbers["kill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
         *_only_with(numbers["tgkill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
@@ -84,6 +88,24 @@ def _only_with(number: int, test: _Instruction) -> list[_Instruction]:
         (_JUMP_EQUAL, 0, 4, number),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
         test,
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _ERROR | errno.EPERM),
+    ]
+
+
+def _connected_pairs(number: int) -> list[_Instruction]:
+    """Allow pairs of sockets that only lead to each other.
+
+    One for datagrams is refused: sendto() takes a path, so it reaches any socket of this machine.
+    """
+    return [
+        (_JUMP_EQUAL, 0, 8, number),
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_JUMP_EQUAL, 0, 5, _UNIX),
+        (_LOAD, 0, 0, _SECOND_ARGUMENT),
+        (_AND, 0, 0, _TYPE_BITS),  # the rest are flags
+        (_JUMP_EQUAL, 1, 0, _STREAM),
+        (_JUMP_EQUAL, 0, 1, _SEQUENCED),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERROR | errno.EPERM),
     ]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.sandbox.attempts import SECRET, attempts
+from holdfast.sandbox.gpu import NOTE
 from holdfast.sandbox.lock import Bounds, LockLevel, lock
 
 __all__ = ["SelfTest", "selftest"]
 
 _BOUNDS = Bounds(memory_bytes=4 << 30, cpu_s=10, output_bytes=1 << 20)
 _TIMEOUT_S = 30
+_GPU = "--gpu"
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,18 @@ class SelfTest:
     layers: str = ""
 
 
-def selftest() -> SelfTest:
-    """Start a locked child that tries to do harm; takes a few tens of milliseconds."""
+def selftest(*, gpu: bool = False) -> SelfTest:
+    """Start a locked child that tries to do harm; takes a few tens of milliseconds.
+
+    `gpu` tries the rules of a child that drives a GPU; no GPU needs to be there.
+    """
     if sys.platform != "linux":
         return SelfTest(ok=False, why=f"there is no sandbox on {sys.platform}")
+    rules = [_GPU] if gpu else []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, SECRET).write_text("nobody reads this")
         run = subprocess.run(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.selftest", folder],
+            [sys.executable, "-I", "-B", "-m", "holdfast.sandbox.selftest", *rules, folder],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
@@ -69,26 +76,29 @@ def _works(act: Callable[[], object]) -> bool:
 
 def _layers(level: LockLevel) -> str:
     there = {
-        "limits": True,
+        "limits, but of memory" if level.gpu else "limits": True,
         "no capabilities": level.capabilities_dropped,
         "no new privileges": level.no_new_privs,
         f"Landlock ABI {level.landlock_abi}": level.landlock_abi > 0,
         "seccomp": level.seccomp,
     }
-    return ", ".join(name for name, reached in there.items() if reached)
+    reached = ", ".join(name for name, reached in there.items() if reached)
+    return f"{reached}; rules for a GPU, experimental. {NOTE}" if level.gpu else reached
 
 
-def _probe(folder: str) -> None:
+def _probe(folder: str, *, gpu: bool = False) -> None:
     """In the locked child: attempts must fail, threads and memfd must work, exec must fail last."""
-    level = lock("auto", _BOUNDS)
+    level = lock("auto", _BOUNDS, gpu=gpu)
+    tried = attempts(folder, _BOUNDS, gpu=gpu)
     needed: dict[str, Callable[[], object]] = {
         "a thread": threading.Thread(target=int).start,
         "memory files": lambda: os.close(os.memfd_create("t")),
+        **(_NEEDED_BY_CUDA if gpu else {}),
     }
     answer = {
         "missing": level.missing,
         "layers": _layers(level),
-        "allowed": [name for name, act in attempts(folder, _BOUNDS).items() if _works(act)],
+        "allowed": [name for name, act in tried.items() if _works(act)],
         "broken": [name for name, act in needed.items() if not _works(act)],
     }
     sys.stdout.write(json.dumps(answer) + "\n")
@@ -97,5 +107,19 @@ def _probe(folder: str) -> None:
         os.execv("/bin/echo", ["echo", "started"])  # noqa: S606 - must fail
 
 
+def _name_thread() -> None:
+    """As pthread_setname_np() does it for another thread."""
+    fd = os.open(f"/proc/self/task/{threading.get_native_id()}/comm", os.O_RDWR)
+    try:
+        os.write(fd, b"named")
+    finally:
+        os.close(fd)
+
+
+_NEEDED_BY_CUDA: dict[str, Callable[[], object]] = {
+    "a name for a thread": _name_thread,
+    "a pair of stream sockets": socket.socketpair,
+}
+
 if __name__ == "__main__":
-    _probe(sys.argv[1])
+    _probe(sys.argv[-1], gpu=_GPU in sys.argv[1:-1])

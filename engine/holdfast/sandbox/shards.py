@@ -11,17 +11,17 @@ from pydantic import ValidationError
 
 from holdfast.errors import HoldfastError
 from holdfast.records.base import canonical_json
-from holdfast.records.job import AuditJob, ChildLimits, FollowJob, MergeJob, Progress
+from holdfast.records.job import AuditJob, ChildLimits, Device, FollowJob, MergeJob, Progress
 from holdfast.records.part import AuditPart, Prefix
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
 from holdfast.sandbox.files import (
     answer,
     content,
+    handed_over,
     input_file,
     memory_file,
     record_bytes,
-    sha256_of,
 )
 from holdfast.sandbox.parent import AuditOutput, SandboxMode, checked_audit, run_twice
 from holdfast.sandbox.process import Child
@@ -34,12 +34,13 @@ PartPaths = tuple[Path, Path]
 
 @dataclass(frozen=True)
 class Asked:
-    """What is audited how: model file, images, plan, and the policy that may stop it."""
+    """What is audited how: model file, images, plan, the policy that may stop it, and where."""
 
     model: Path
     probes: Path
     plan: AuditPlan
     policy: GatePolicy | None = None
+    device: Device = "cpu"
 
 
 @dataclass(frozen=True)
@@ -64,28 +65,19 @@ def run_part(
     Raises:
         HoldfastError: the model or data are refused, a limit was met, `cancelled`, or `protocol`.
     """
-    with (
-        memory_file("part") as result_fd,
-        memory_file("samples") as samples_fd,
-        input_file(asked.model) as model_fd,
-        input_file(asked.probes) as probes_fd,
-    ):
+    with handed_over(asked.model, asked.probes) as files:
         job = AuditJob(
             mode=mode,
             limits=limits,
             parent_pid=os.getpid(),
-            model_fd=model_fd,
-            model_sha256=sha256_of(model_fd),
-            result_fd=result_fd,
-            probes_fd=probes_fd,
-            probes_sha256=sha256_of(probes_fd),
-            samples_fd=samples_fd,
             plan=asked.plan,
             policy=asked.policy,
+            device=asked.device,
             span=span,
+            **files,
         )
         run_twice(job, on_progress, cancelled)
-        return _checked(job, record_bytes(result_fd), content(samples_fd))
+        return _checked(job)
 
 
 def run_merge(
@@ -103,29 +95,20 @@ def run_merge(
         HoldfastError: `parts_differ`, `invalid_samples`, a limit was met, or `cancelled`.
     """
     with contextlib.ExitStack() as opened:
-        result_fd, samples_fd = (
-            opened.enter_context(memory_file(name)) for name in ("result", "samples")
-        )
-        model_fd, probes_fd = (
-            opened.enter_context(input_file(path)) for path in (asked.model, asked.probes)
-        )
+        files = opened.enter_context(handed_over(asked.model, asked.probes))
         job = MergeJob(
             mode=mode,
             limits=limits,
             parent_pid=os.getpid(),
-            model_fd=model_fd,
-            model_sha256=sha256_of(model_fd),
-            result_fd=result_fd,
-            probes_fd=probes_fd,
-            probes_sha256=sha256_of(probes_fd),
-            samples_fd=samples_fd,
             plan=asked.plan,
             policy=asked.policy,
+            device=asked.device,
             part_fds=tuple(opened.enter_context(input_file(path)) for path, _ in parts),
             part_samples_fds=tuple(opened.enter_context(input_file(path)) for _, path in parts),
+            **files,
         )
         Child(job, on_progress, cancelled).run()
-        return checked_audit(job, record_bytes(result_fd), content(samples_fd))
+        return checked_audit(job, record_bytes(job.result_fd), content(job.samples_fd))
 
 
 def follow_parts(
@@ -156,8 +139,9 @@ def follow_parts(
         return answer(Prefix, result_fd)
 
 
-def _checked(job: AuditJob, part_json: bytes, samples: bytes) -> PartOutput:
+def _checked(job: AuditJob) -> PartOutput:
     """The child ran foreign code, so its answer is checked like an upload."""
+    part_json, samples = record_bytes(job.result_fd), content(job.samples_fd)
     try:
         part = AuditPart.model_validate_json(part_json)
     except ValidationError:
@@ -167,6 +151,7 @@ def _checked(job: AuditJob, part_json: bytes, samples: bytes) -> PartOutput:
         (part.start, part.stop) == job.span
         and (origin is None or origin.model_sha256 == job.model_sha256)
         and (origin is None or origin.probes_sha256 == job.probes_sha256)
+        and (origin is None or origin.device == job.device)
         and part.samples.sha256 == hashlib.sha256(samples).hexdigest()
         and part.samples.size_bytes == len(samples)
     )

@@ -144,5 +144,7 @@ def _sandbox(level: SandboxLevel) -> str:
     }
     held = ", ".join(name for name, on in layers.items() if on) or "no layer"
     missing = "; ".join(text(part, 120) for part in level.missing[:8])
+    note = f". Experimental rules for a GPU. {text(level.note)}" if level.gpu else ""
     state = "in force" if level.in_force else "not fully in force"
-    return f"{state} (mode {level.mode}): {held}" + (f"; missing: {missing}" if missing else "")
+    said = f"{state} (mode {level.mode}): {held}" + (f"; missing: {missing}" if missing else "")
+    return said + note

@@ -192,11 +192,20 @@ def test_parts_that_do_not_belong_together_are_refused(centered: bytes, probes: 
     for name, told in (
         ("engine_version", "they were made by several releases of Holdfast"),
         ("setup_digest", "the same first images gave several answers"),
+        ("device", "they were measured on several devices"),
     ):
         other = part.origin.model_copy(update={name: "other"})
         odd = part.model_copy(update={"origin": other})
         assert _refused(centered, probes, [first, (odd, samples), third]) == f"parts_differ {told}"
     assert _refused(centered, probes, [first, (part, third[1]), third]).startswith("invalid_sam")
+    elsewhere = [(_on_gpu(each), samples) for each, samples in (first, second, third)]
+    told = "parts_differ they were measured on several devices"
+    assert _refused(centered, probes, elsewhere) == told
+
+
+def _on_gpu(part: AuditPart) -> AuditPart:
+    assert part.origin is not None
+    return part.model_copy(update={"origin": part.origin.model_copy(update={"device": "gpu"})})
 
 
 def test_verify_recomputes_controls_that_came_late(

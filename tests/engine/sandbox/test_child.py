@@ -13,7 +13,7 @@ import pytest
 
 import toys
 from auditing import LIMITS, plan_of, run
-from children import child_pids, command_of, soon
+from children import child_pids, command_of, soon, stand_in
 from holdfast.errors import HoldfastError
 from holdfast.records.job import ChildLimits, Progress
 from holdfast.sandbox.parent import inspect_model
@@ -165,20 +165,19 @@ def test_a_parent_that_dies_takes_its_child_along(
 
 
 def test_the_child_sees_nothing_of_the_parents_environment(
-    probes: Path, monkeypatch: pytest.MonkeyPatch
+    probes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
-    seen: list[bytes] = []
-
-    def look(progress: Progress) -> None:
-        if progress.stage == "probing":
-            (child,) = child_pids()
-            seen.append(Path(f"/proc/{child}/environ").read_bytes())
-
-    run(toys.linear(channels=1), probes, plan_of(), on_progress=look)
-    assert b"ORT_DISABLE_TELEMETRY=1" in seen[0]
-    assert b"hunter2" not in seen[0]
-    assert b"AWS" not in seen[0]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    told = tmp_path / "told"
+    code = f"import os\nopen({str(told)!r}, 'w').write(repr(dict(os.environ)))"
+    monkeypatch.setattr(sys, "executable", str(stand_in(tmp_path, code)))
+    assert _refusal(toys.linear(channels=1), probes).code == "model_crashed"
+    seen = told.read_text()
+    assert "'ORT_DISABLE_TELEMETRY': '1'" in seen
+    assert "hunter2" not in seen
+    assert "AWS" not in seen
+    assert "CUDA" not in seen
 
 
 def test_progress_counts_the_views_and_never_goes_back(probes: Path) -> None:

@@ -20,8 +20,9 @@ from toy_probes import flat, noise
 
 RUN_AS_MAIN = """
 import runpy, sys
-module = sys.argv[sys.argv.index("-m") + 1]
-sys.argv[1:] = sys.argv[-1:]
+at = sys.argv.index("-m") + 1
+module = sys.argv[at]
+sys.argv[1:] = sys.argv[at + 1 :]
 runpy.run_module(module, run_name="__main__")
 """
 NO_LANDLOCK = """
@@ -62,7 +63,7 @@ def test_a_layer_that_is_missing_is_not_said_to_be_in_force(
 def test_a_program_that_can_be_started_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    no_filter = "from holdfast.sandbox import seccomp\nseccomp.install = lambda: None\n"
+    no_filter = "from holdfast.sandbox import seccomp\nseccomp.install = lambda gpu: None\n"
     why = _selftest_with(tmp_path, monkeypatch, no_filter + NO_LANDLOCK)
     assert "starting a program was possible" in why
 
@@ -124,7 +125,7 @@ HEAVY = {"numpy", "pydantic", "onnx", "onnxruntime", "PIL", "cv2", "scipy", "pya
 TELL_MODULES = """
 import json, sys, threading
 from holdfast.sandbox import child
-def tell(*_):
+def tell(*_, **__):
     seen = {"modules": sorted(sys.modules), "threads": threading.active_count()}
     sys.stdout.write(json.dumps(seen)); sys.stdout.flush(); raise SystemExit
 child.lock = tell
