@@ -66,12 +66,12 @@ def bench_files(name: str, n: int) -> Iterator[tuple[Path, Path]]:
         yield model, data
 
 
-def measure(name: str, rounds: int) -> tuple[list[Round], int]:
+def measure(name: str, rounds: int, n_images: int) -> tuple[list[Round], int]:
     """All contenders in turn, `rounds` times; and how many views an audit has."""
     channels, side = SIZES[name]
     images = np.random.default_rng(1).random((PEER_IMAGES[name], channels, side, side), np.float32)
     rows: list[Round] = []
-    with bench_files(name, IMAGES[name]) as (model, data):
+    with bench_files(name, n_images) as (model, data):
         session, lane = opened(model), opened(model, threads=1)
         shape = (batch_of(session, side), channels, side, side)
         for _ in range(rounds):
@@ -119,9 +119,9 @@ def judged(rows: list[Round], pick: Callable[[Round], float], target: float) -> 
     return f"{middle(rows, pick)}; at least {target:g}: {'met' if met else 'missed'}"
 
 
-def speed_table(names: list[str], rounds: int) -> Iterator[str]:
+def speed_table(names: list[str], rounds: int, n_images: int | None) -> Iterator[str]:
     """Two tables: milliseconds, and ratios against their targets."""
-    measured = {name: measure(name, rounds) for name in names}
+    measured = {name: measure(name, rounds, n_images or IMAGES[name]) for name in names}
     yield "| net | views | bare, together | bare, lanes | Holdfast | ART | Foolbox | start, s |"
     yield "|---|---|---|---|---|---|---|---|"
     for name, (rows, views) in measured.items():
@@ -170,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("nets", nargs="*", default=list(SIZES))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, help="so many in place of 64, 128 and 4,000")
     parser.add_argument("--no-memory", action="store_true", help="leave the peak memory out")
     parser.add_argument("--peak", nargs=2, metavar=("NET", "PROBES"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -179,7 +180,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     print(machine(), end="\n\n")
     print(f"Milliseconds per evaluation, median of {options.rounds} rounds:", end="\n\n")
-    for line in speed_table(options.nets, options.rounds):
+    for line in speed_table(options.nets, options.rounds, options.images):
         print(line, flush=True)
     if not options.no_memory:
         print()
