@@ -130,7 +130,8 @@ def test_ctrl_c_leaves_the_audit_to_the_service(
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if "waiting" in line or "worker" in line:
+            # whatever is the first thing to be seen of it
+            if any(word in line for word in ("waiting", "worker", "opening", "finding", "moving")):
                 break
         os.kill(process.pid, signal.SIGINT)
         rest = process.stderr.read()

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from holdfast.errors import HoldfastError
 from holdfast.gate import judge
 from holdfast.records.detail import SequentialEvidence
-from holdfast.records.job import ChildLimits, Progress
+from holdfast.records.job import ChildLimits, Device, Progress
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy, Verdict
 from holdfast.records.result import AuditResult
@@ -41,7 +41,7 @@ class Child:
     )
     policies: list[GatePolicy | None] = field(default_factory=list)
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - as `run_audit` is called
         self,
         model: Path,
         probes: Path,
@@ -52,7 +52,9 @@ class Child:
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
         policy: GatePolicy | None,
+        device: Device,
     ) -> AuditOutput:
+        assert device == "cpu"
         self.policies.append(policy)
         self.given.append((model.read_bytes(), probes.read_bytes(), plan, mode, limits))
         return self.act(on_progress, cancelled)
