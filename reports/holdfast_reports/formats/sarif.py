@@ -58,13 +58,7 @@ def render_sarif(
     called, origin = subject(result, name), result.provenance
     file, prints = path or called, fingerprints(found, name=name, path=path)
     run = {
-        "tool": {
-            "driver": {
-                "name": "Holdfast",
-                "version": text(origin.engine_version),
-                "rules": rules,
-            }
-        },
+        "tool": {"driver": _driver(origin.engine_version, rules)},
         "automationDetails": {"id": f"holdfast/{_uri(called)}/"},
         "columnKind": "utf16CodeUnits",
         "invocations": [{"executionSuccessful": True, **_started(origin.started_at)}],
@@ -83,6 +77,10 @@ def render_sarif(
     }
     log = {"$schema": SCHEMA_URI, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+
+
+def _driver(version: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": "Holdfast", "version": text(version), "rules": rules}
 
 
 def _rules(found: tuple[Issue, ...], verdict: Verdict | None) -> list[dict[str, Any]]:
