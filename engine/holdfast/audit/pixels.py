@@ -17,7 +17,6 @@ __all__ = ["Piece", "ViewMaker", "groups_of"]
 
 Planes = NDArray[np.float32]
 _KEPT = 4
-_GROUP_BYTES = 1 << 20
 _MAX_GROUP = 64
 _COPIES = 3 * 4
 
@@ -50,15 +49,15 @@ class _Look:
     deep: NDArray[np.float32] | None
 
 
-def groups_of(block: Sequence[Probe]) -> Iterator[tuple[Probe, ...]]:
-    """Neighbouring probes of one size, as many as a cache holds: of large ones each alone.
+def groups_of(block: Sequence[Probe], group_bytes: int) -> Iterator[tuple[Probe, ...]]:
+    """Neighbouring probes of one size, as many as `group_bytes` hold: of large ones each alone.
 
     What a view costs beyond its pixels is paid once per group, which is most of it where they are
     few.
     """
     for _, same in groupby(block, key=lambda probe: probe.canvas.shape):
         probes = tuple(same)
-        size = min(_MAX_GROUP, max(1, _GROUP_BYTES // (_COPIES * probes[0].canvas.size)))
+        size = min(_MAX_GROUP, max(1, group_bytes // (_COPIES * probes[0].canvas.size)))
         for start in range(0, len(probes), size):
             yield probes[start : start + size]
 

@@ -8,27 +8,40 @@ same way whoever takes them: scores depend neither on who is faster nor on how m
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.audit.canvases import Probe
+from holdfast.audit.device_views import DeviceViewMaker
 from holdfast.audit.pixels import Piece, ViewMaker, groups_of
 from holdfast.errors import HoldfastError
 from holdfast.geometry import Frame, Motion
 from holdfast.records.model import ModelCard
 from holdfast.runtimes.feed import Feed
-from holdfast.runtimes.protocol import ModelUnderTest
+from holdfast.runtimes.protocol import ModelUnderTest, OnDevice
 
 __all__ = ["ViewRunner"]
 
-_BATCH_BYTES = 8 << 20
 _MAX_BATCH = 256
 _FLOAT_BYTES = 4
 
 Buffer = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What keeps the place busy where views are made: one core's cache, or a whole GPU."""
+
+    batch_bytes: int
+    group_bytes: int
+    lanes: int
+
+
+_ON_CPU = _Sizes(batch_bytes=8 << 20, group_bytes=1 << 20, lanes=1 << 10)
+_ON_DEVICE = _Sizes(batch_bytes=256 << 20, group_bytes=256 << 20, lanes=2)
 
 
 class ViewRunner:
@@ -37,7 +50,10 @@ class ViewRunner:
     def __init__(
         self, model: ModelUnderTest, frame: Frame, fill: int, *, lanes: int = 1, enlarge: int = 1
     ) -> None:
-        """Size the buffers: about 8 MiB of views each, a whole number of the model's own batches.
+        """Size the batches: about 8 MiB of views each, a whole number of the model's own batches.
+
+        Where the model's device makes the views, 256 MiB, and two batches on their way: one is made
+        while the other computes.
 
         Args:
             model: called from `lanes` threads at once, after one first call on its own.
@@ -48,10 +64,13 @@ class ViewRunner:
         """
         height, width = (side * enlarge for side in frame.crop)
         view_bytes = height * width * model.card.channels * _FLOAT_BYTES
-        views = max(1, min(_MAX_BATCH, _BATCH_BYTES // view_bytes))
+        self._device = model.on_device
+        self._sizes = _ON_CPU if self._device is None else _ON_DEVICE
+        views = max(1, min(_MAX_BATCH, self._sizes.batch_bytes // view_bytes))
         own = model.card.batch or 1
-        shape = (max(own, views // own * own), model.card.channels, height, width)
-        self._buffers = [np.empty(shape, np.float32) for _ in range(lanes)]
+        self._shape = (max(own, views // own * own), model.card.channels, height, width)
+        self._lanes = min(lanes, self._sizes.lanes)
+        self._buffers: list[Buffer] = []
         self._model = model
         self._frame = frame
         self._fill = fill
@@ -83,12 +102,12 @@ class ViewRunner:
     @property
     def lanes(self) -> int:
         """How many batches are on their way at a time."""
-        return len(self._buffers)
+        return self._lanes
 
     @property
     def batch(self) -> int:
         """How many views go through the model at a time."""
-        return len(self._buffers[0])
+        return self._shape[0]
 
     def view(self, probe: Probe, motion: Motion) -> NDArray[np.float32]:
         """One view (h, w, c), 0 to 255."""
@@ -105,11 +124,10 @@ class ViewRunner:
         on_batch: Callable[[int], None],
     ) -> NDArray[np.float32]:
         """Scores (n, m, k) of n probes in m motions; `on_batch` hears how many views are done."""
-        groups = list(groups_of(block))
+        groups = list(groups_of(block, self._sizes.group_bytes))
         pieces = [Piece(group, 0, len(group), motion) for group in groups for motion in motions]
-        maker = ViewMaker(self._frame, self._fill, feed, self._enlarge)
         parts: list[NDArray[np.float32]] = []
-        for scores in self._run(list(_batches(pieces, self.batch)), maker):
+        for scores in self._run(list(_batches(pieces, self.batch)), feed):
             parts.append(scores)
             on_batch(len(scores))
         in_order = np.concatenate(parts)
@@ -123,12 +141,27 @@ class ViewRunner:
         return found
 
     def _run(
-        self, batches: Sequence[Sequence[Piece]], maker: ViewMaker
+        self, batches: Sequence[Sequence[Piece]], feed: Feed
     ) -> Iterator[NDArray[np.float32]]:
         """The scores of every batch, in order."""
+        run = self._on_cpu(feed) if self._device is None else self._on_device(feed, self._device)
+        alone = 0 if self._met else 1  # how a model takes its batches shows in its first call
+        yield from map(run, batches[:alone])
+        self._met = True
+        with ThreadPoolExecutor(self._lanes, "lane") as lanes:
+            try:
+                yield from lanes.map(run, batches[alone:])
+            finally:
+                lanes.shutdown(wait=True, cancel_futures=True)
+
+
+    def _on_cpu(self, feed: Feed) -> Callable[[Sequence[Piece]], NDArray[np.float32]]:
+        while len(self._buffers) < self._lanes:
+            self._buffers.append(np.empty(self._shape, np.float32))
         free: SimpleQueue[Buffer] = SimpleQueue()
         for buffer in self._buffers:
             free.put(buffer)
+        maker = ViewMaker(self._frame, self._fill, feed, self._enlarge)
 
         def run(batch: Sequence[Piece]) -> NDArray[np.float32]:
             buffer = free.get()
@@ -137,14 +170,13 @@ class ViewRunner:
             finally:
                 free.put(buffer)
 
-        alone = 0 if self._met else 1  # how a model takes its batches shows in its first call
-        yield from map(run, batches[:alone])
-        self._met = True
-        with ThreadPoolExecutor(self.lanes, "lane") as lanes:
-            try:
-                yield from lanes.map(run, batches[alone:])
-            finally:
-                lanes.shutdown(wait=True, cancel_futures=True)
+        return run
+
+    def _on_device(
+        self, feed: Feed, device: OnDevice
+    ) -> Callable[[Sequence[Piece]], NDArray[np.float32]]:
+        maker = DeviceViewMaker(device, self._frame, self._fill, feed, self._enlarge)
+        return lambda batch: device.scores(maker.make(batch))
 
 
 def _batches(pieces: Sequence[Piece], size: int) -> Iterator[list[Piece]]:

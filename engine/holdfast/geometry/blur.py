@@ -21,7 +21,7 @@ from holdfast.geometry.shrink import triangle
 from holdfast.geometry.spatial import Affine, Spatial, as_spatial
 from holdfast.geometry.warp import sources, view_to_canvas
 
-__all__ = ["Blur", "still_kernel"]
+__all__ = ["Blur", "blur_kernels", "still_kernel"]
 
 _STEP_PX = 1e-3
 
@@ -93,14 +93,19 @@ def _weights(
     """Kernels down and across: (R + 1, H or 1, W * channels or 1) each."""
     down, across = (
         kernels if kernels.shape[-1] == 1 else kernels.repeat(channels, -1)
-        for kernels in _kernels(warp, size)
+        for kernels in blur_kernels(warp, size)
     )
     return down, across
 
 
 @lru_cache(maxsize=32)
-def _kernels(warp: Spatial, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The same for one channel."""
+def blur_kernels(warp: Spatial, size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The kernels of `Blur(warp)` on a view of `size` (H, W), down and across.
+
+    Returns:
+        (R + 1, H, W or 1) and (R + 1, H or 1, W): the weight of the pixel itself, then of both
+        neighbours at distance 1 to R.
+    """
     window = Window(0, 0, *size)
     rows, columns = sources(view_to_canvas(window, *warp.matrix_of), size)
     reach = max(1.0, 1.0 / warp.zoom)

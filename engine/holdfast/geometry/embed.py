@@ -11,7 +11,7 @@ from holdfast.geometry.motions import IDENTITY
 from holdfast.geometry.protocol import Canvas, View
 from holdfast.geometry.shrink import resample, triangle
 
-__all__ = ["Embed", "object_size"]
+__all__ = ["Embed", "object_size", "resizer"]
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,20 @@ class Embed:
         IDENTITY.view(canvas, window, fill, crop)
         height, width = object_size((window.height, window.width), self.size_px)
         small = np.empty((height, width, out.shape[2]), np.float32)
-        down, across = _resizer(window.height, height), _resizer(window.width, width)
+        down, across = resizer(window.height, height), resizer(window.width, width)
         resample(crop, down, across, small)
-        rows, from_row, columns, from_column = self._places(window)
+        rows, from_row, columns, from_column = self.places(window)
         out[...] = np.asarray(self.fill, np.float32)
         out[rows, columns] = small[from_row, from_column]
 
     def fill_share(self, canvas: Size, window: Window) -> float:
         """Share of the view, 0 to 1, that is background; the canvas does not matter."""
         del canvas
-        rows, _, columns, _ = self._places(window)
+        rows, _, columns, _ = self.places(window)
         shown = int(rows.stop - rows.start) * int(columns.stop - columns.start)
         return 1.0 - shown / (window.height * window.width)
 
-    def _places(self, window: Window) -> tuple[slice, slice, slice, slice]:
+    def places(self, window: Window) -> tuple[slice, slice, slice, slice]:
         """Rows of the view and of the object, then columns."""
         height, width = object_size((window.height, window.width), self.size_px)
         top = (window.height - height) // 2 + self.dy
@@ -71,7 +71,7 @@ def object_size(crop: Size, size_px: int) -> Size:
 
 
 @lru_cache(maxsize=64)
-def _resizer(available: int, length: int) -> "sparse.csr_array":
+def resizer(available: int, length: int) -> "sparse.csr_array":
     """(length, available): Pillow's antialiased bilinear resize of one axis.
 
     The triangle is cut at the border and its weights divided by what is left of them.

@@ -11,7 +11,7 @@ from holdfast.geometry.motions import IDENTITY, Shift
 from holdfast.geometry.protocol import Canvas, View, coverage, unseen_share
 from holdfast.geometry.spatial import Affine
 
-__all__ = ["Occlude"]
+__all__ = ["Occlude", "new_pixels"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Occlude:
 
 def _cover_strips(shift: Shift, canvas: Canvas, window: Window, fill: int, out: View) -> None:
     size = (canvas.shape[0], canvas.shape[1])
-    entering, filled = _new_pixels(shift, size, window)
+    entering, filled = new_pixels(shift, size, window)
     if entering.any():
         moved = np.empty_like(out)
         shift.view(canvas, window, fill, moved)
@@ -61,7 +61,7 @@ def _cover_strips(shift: Shift, canvas: Canvas, window: Window, fill: int, out: 
 
 
 @lru_cache(maxsize=128)
-def _new_pixels(
+def new_pixels(
     shift: Shift, canvas: Size, window: Window
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Pixels of the moved view (H, W) from beyond the crop: with content, and without."""

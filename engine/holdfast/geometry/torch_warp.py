@@ -1,25 +1,28 @@
 """Views on the device where the model runs: one motion, a batch of canvases of one size.
 
 The same matrices and triangles as on the CPU, with the same border: pixels of the fill value lie
-around the canvas. Four neighbours are gathered with coordinates from float64; `grid_sample` would
+around the canvas. Four neighbours are gathered with coordinates in float64; `grid_sample` would
 put them through float32 between -1 and 1 and lose 1e-5 px and more on large canvases.
 
 This module never imports torch: whoever has a tensor has it already.
 """
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from holdfast.geometry.blur import Blur
 from holdfast.geometry.disc import DiscMask, disc
-from holdfast.geometry.frame import Size, Window, overlap
-from holdfast.geometry.motions import Rotation, Shift, Zoom
+from holdfast.geometry.embed import Embed
+from holdfast.geometry.frame import Window
+from holdfast.geometry.lattice import Mirror, QuarterTurn, Roll
+from holdfast.geometry.motions import IDENTITY, Rotation, Shift, Zoom
+from holdfast.geometry.occlude import Occlude
 from holdfast.geometry.protocol import Motion
 from holdfast.geometry.shrink import shrink_operators
 from holdfast.geometry.spatial import Spatial, SubpixelShift, as_spatial
-from holdfast.geometry.warp import sources, view_to_canvas
+from holdfast.geometry.torch_still import blurred, embedded, occluded, shifted
+from holdfast.geometry.warp import view_to_canvas
 
 if TYPE_CHECKING:
     import torch
@@ -29,12 +32,19 @@ __all__ = ["can_warp_batch", "warp_batch"]
 
 def can_warp_batch(motion: Motion) -> bool:
     """Whether `warp_batch` knows the motion; the others are taken on the CPU."""
-    if isinstance(motion, DiscMask):
-        return can_warp_batch(motion.inner)
-    return _spatial(motion) is not None
+    match motion:
+        case DiscMask(inner):
+            return can_warp_batch(inner)
+        case Blur() | Occlude() | Embed() | Roll() | QuarterTurn() | Mirror():
+            return True
+        case Shift() | Rotation() | Zoom() | Spatial() | SubpixelShift():
+            spatial = as_spatial(motion)
+            return spatial.zoom >= 1 or spatial.angle_deg % 360 == 0
+        case _:
+            return False
 
 
-def warp_batch(
+def warp_batch(  # noqa: PLR0911 - one line for each motion
     canvases: "torch.Tensor", motion: Motion, window: Window, fill: int
 ) -> "torch.Tensor":
     """The views of a batch of canvases, on their device.
@@ -52,36 +62,40 @@ def warp_batch(
     Raises:
         ValueError: the motion is not known.
     """
-    if isinstance(motion, DiscMask):
-        views = warp_batch(canvases, motion.inner, window, fill)
-        inside = disc((window.height, window.width))
-        return views.masked_fill(views.new_tensor(~inside).bool(), fill)
-    spatial = _spatial(motion)
-    if spatial is None:
-        raise ValueError(f"no batch warp for {motion}")
+    match motion:
+        case DiscMask(inner):
+            views = warp_batch(canvases, inner, window, fill)
+            inside = disc((window.height, window.width))
+            return views.masked_fill(views.new_tensor(~inside).bool(), fill)
+        case Blur(of):
+            return blurred(canvases, as_spatial(of), window, fill)
+        case Occlude(of):
+            return occluded(canvases, of, window, fill)
+        case Embed():
+            return embedded(canvases, motion, window, fill)
+        case Roll(dx, dy):
+            return shifted(canvases, IDENTITY, window, fill).roll((dy, dx), (2, 3))
+        case QuarterTurn(k) if window.height == window.width:
+            return shifted(canvases, IDENTITY, window, fill).rot90(k, (2, 3))
+        case Mirror():
+            return shifted(canvases, IDENTITY, window, fill).flip(3)
+        case Shift() | Rotation() | Zoom() | Spatial() | SubpixelShift():
+            return _affine(canvases, as_spatial(motion), window, fill)
+        case _:
+            raise ValueError(f"no batch warp for {motion}")
+
+
+def _affine(
+    canvases: "torch.Tensor", spatial: Spatial, window: Window, fill: int
+) -> "torch.Tensor":
     shift = spatial.whole_shift()
     if shift is not None:
-        return _shift(canvases, shift, window, fill)
-    if spatial.zoom < 1:
+        return shifted(canvases, shift, window, fill)
+    if spatial.zoom >= 1:
+        return _bilinear(canvases, spatial, window, fill)
+    if spatial.angle_deg % 360 == 0:
         return _shrink(canvases, spatial, window, fill)
-    return _bilinear(canvases, spatial, window, fill)
-
-
-def _spatial(motion: Motion) -> Spatial | None:
-    """The affine map of a motion, unless it is none or has no fast form."""
-    if not isinstance(motion, Shift | Rotation | Zoom | Spatial | SubpixelShift):
-        return None
-    spatial = as_spatial(motion)
-    return spatial if spatial.zoom >= 1 or spatial.angle_deg % 360 == 0 else None
-
-
-def _shift(canvases: "torch.Tensor", shift: Shift, window: Window, fill: int) -> "torch.Tensor":
-    n, channels, height, width = canvases.shape
-    rows, from_row = overlap(window.top - shift.dy, window.height, height)
-    columns, from_column = overlap(window.left - shift.dx, window.width, width)
-    views = canvases.new_full((n, channels, window.height, window.width), fill).float()
-    views[..., rows, columns] = canvases[..., from_row, from_column].float()
-    return views
+    raise ValueError(f"no batch warp for {spatial}")
 
 
 def _shrink(
@@ -99,26 +113,23 @@ def _bilinear(
 ) -> "torch.Tensor":
     n, channels, height, width = canvases.shape
     above = (canvases.float() - fill).flatten(2)  # so that outside is zero
+    rows, columns = _sources(above, spatial, window)
+    top, left = rows.floor(), columns.floor()
     views = above.new_zeros((n, channels, window.height * window.width))
-    for place, weight in _neighbours(spatial, window, (height, width)):
-        where = canvases[:0].long().new_tensor(place)
-        views += above.index_select(2, where) * above.new_tensor(weight)
+    for row, weight_y in ((top, top + 1 - rows), (top + 1, rows - top)):
+        for column, weight_x in ((left, left + 1 - columns), (left + 1, columns - left)):
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            place = (row * width + column).where(inside, 0).long()
+            weight = (weight_y * weight_x).where(inside, 0).float()
+            views += above.index_select(2, place.flatten()) * weight.flatten()
     return views.reshape(n, channels, window.height, window.width) + fill
 
 
-@lru_cache(maxsize=32)
-def _neighbours(
-    spatial: Spatial, window: Window, canvas: Size
-) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Flat places on the canvas and weights, (H * W,) each, of the four neighbours."""
-    size = (window.height, window.width)
-    rows, columns = sources(view_to_canvas(window, *spatial.matrix_of), size)
-    top, left = np.floor(rows), np.floor(columns)
-    found = []
-    for row, weight_y in ((top, top + 1 - rows), (top + 1, rows - top)):
-        for column, weight_x in ((left, left + 1 - columns), (left + 1, columns - left)):
-            inside = (row >= 0) & (row < canvas[0]) & (column >= 0) & (column < canvas[1])
-            place = np.where(inside, row * canvas[1] + column, 0).astype(np.int64)
-            weight = np.where(inside, weight_y * weight_x, 0.0).astype(np.float32)
-            found.append((np.broadcast_to(place, size).ravel(), weight.ravel()))
-    return found
+def _sources(
+    like: "torch.Tensor", spatial: Spatial, window: Window
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """`holdfast.geometry.warp.sources` of all pixels, (H, W) float64, on the device of `like`."""
+    (xx, xy, x0), (yx, yy, y0) = view_to_canvas(window, *spatial.matrix_of).tolist()
+    places = like.new_tensor(np.arange(max(window.height, window.width))).double()
+    y, x = places[: window.height, None], places[: window.width]
+    return yx * x + yy * y + y0, xx * x + xy * y + x0

@@ -1,14 +1,18 @@
 """Any number of images for a model with a batch of its own, and a check that batches are honest."""
 
-from typing import final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.errors import HoldfastError
 from holdfast.records.model import Arithmetic, Batching, ModelCard
-from holdfast.runtimes.protocol import ModelUnderTest, Scores
+from holdfast.runtimes.protocol import ModelUnderTest, OnDevice, Scores
 from holdfast.runtimes.sizes import size_that_works
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["CRASHES_IN_BATCHES", "FAILS_IN_BATCHES", "MIXES_IMAGES", "Batched"]
 
@@ -22,6 +26,8 @@ _WORDS = {
 }
 _FAILURES = ("run_failed", "unsupported_output")
 _COMPARED = 4
+_Images: TypeAlias = "NDArray[np.float32] | torch.Tensor"
+_Ask: TypeAlias = Callable[[Any], Scores]
 # Other orders of summing move scores by far less than this share of their spread; batch statistics,
 # or a batch that was baked into the graph, move them by more.
 _MIX_TOLERANCE = {Arithmetic.float32: 1e-3, Arithmetic.float16: 0.02, Arithmetic.int8: 0.02}
@@ -60,14 +66,24 @@ class Batched:
         """The model that takes exactly the batches its card names."""
         return self._model
 
+    @property
+    def on_device(self) -> "_BatchedOnDevice | None":
+        """The same for tensors, where the model takes them."""
+        device = self._model.on_device
+        return None if device is None else _BatchedOnDevice(device, self)
+
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w), n >= 1; see `ModelUnderTest`.
 
         Raises:
             HoldfastError: also `size_not_taken` when the first run fails on its size alone.
         """
+        return self.answer(batch, self._model)
+
+    def answer(self, batch: _Images, ask: _Ask) -> Scores:
+        """What calling it gives, of a batch that `ask` takes; raises as that does."""
         try:
-            scores = self._scores(batch)
+            scores = self._scores(batch, ask)
         except HoldfastError as error:
             if error.code == "run_failed" and not self._ran:
                 self._explain(batch.shape[-2:])
@@ -75,18 +91,20 @@ class Batched:
         self._ran = True
         return scores
 
-    def _scores(self, batch: NDArray[np.float32]) -> Scores:
+    def _scores(self, batch: _Images, ask: _Ask) -> Scores:
         if not self._trusted and len(batch) > 1:
-            self._check(batch[: min(_COMPARED, self._size or _COMPARED)])
+            self._check(batch[: min(_COMPARED, self._size or _COMPARED)], ask)
         size = self._size or len(batch)
         parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        return np.concatenate([self._run(part) for part in parts])
+        return np.concatenate([self._run(part, ask) for part in parts])
 
-    def _check(self, few: NDArray[np.float32]) -> None:
-        alone = np.concatenate([self._run(few[place : place + 1]) for place in range(len(few))])
+    def _check(self, few: _Images, ask: _Ask) -> None:
+        alone = np.concatenate(
+            [self._run(few[place : place + 1], ask) for place in range(len(few))]
+        )
         self._trusted = True
         try:
-            together = self._run(few)
+            together = self._run(few, ask)
         except HoldfastError as error:
             if error.code not in _FAILURES:
                 raise
@@ -104,13 +122,12 @@ class Batched:
         }
         self._card = self._card.model_copy(update=changes)
 
-    def _run(self, part: NDArray[np.float32]) -> Scores:
+    def _run(self, part: _Images, ask: _Ask) -> Scores:
         """Fill a batch up with copies of its last image; their scores are dropped."""
-        missing = self._floor - len(part)
-        if missing <= 0:
-            return self._model(part)
-        padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-        return self._model(padded)[: len(part)]
+        n = len(part)
+        if n >= self._floor:
+            return ask(part)
+        return ask(part[[min(place, n - 1) for place in range(self._floor)]])[:n]
 
     def _explain(self, size_px: tuple[int, ...]) -> None:
         """Say which size works where the asked one is what failed."""
@@ -118,6 +135,23 @@ class Batched:
         works = size_that_works(self._model, self._floor, asked)
         if works is not None:
             raise HoldfastError("size_not_taken", asked=_said(asked), works=_said(works))
+
+
+@final
+class _BatchedOnDevice:
+    """The tensors' side of `Batched`; see `OnDevice`."""
+
+    def __init__(self, device: OnDevice, batched: Batched) -> None:
+        self._device = device
+        self._batched = batched
+
+    def put(self, array: NDArray[Any]) -> "torch.Tensor":
+        """A copy of an array on the device."""
+        return self._device.put(array)
+
+    def scores(self, batch: "torch.Tensor") -> Scores:
+        """What calling the model gives, of a batch on the device."""
+        return self._batched.answer(batch, self._device.scores)
 
 
 def _said(size_px: tuple[int, int]) -> str:

@@ -71,6 +71,10 @@ class _Local:
         """What is known of the model."""
         return self._card
 
+    @property
+    def on_device(self) -> None:
+        """It takes arrays."""
+
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a copy of a normalised batch: the caller may change it in place."""
         return checked_scores(np.asarray(self._answer(batch.copy())), len(batch))

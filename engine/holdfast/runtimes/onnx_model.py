@@ -77,6 +77,10 @@ class OnnxModel:
         """What the model is."""
         return self._card
 
+    @property
+    def on_device(self) -> None:
+        """It takes arrays."""
+
     def described_as(self, card: ModelCard) -> "OnnxModel":
         """The same session under another description, as of a bundle."""
         return OnnxModel(card, self._session, self.graph_bytes)

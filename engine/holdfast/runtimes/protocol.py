@@ -1,15 +1,28 @@
 """The seam between the audit and whatever executes a model."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.records.model import ModelCard
 
-__all__ = ["ModelUnderTest", "Scores"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ModelUnderTest", "OnDevice", "Scores"]
 
 Scores = NDArray[np.float32]
+
+
+class OnDevice(Protocol):
+    """A device on which tensors can be made and handed to the model: views need not travel."""
+
+    def put(self, array: NDArray[Any]) -> "torch.Tensor":
+        """A copy of an array on the device."""
+
+    def scores(self, batch: "torch.Tensor") -> Scores:
+        """What calling the model gives, of a batch on the device."""
 
 
 class ModelUnderTest(Protocol):
@@ -18,6 +31,10 @@ class ModelUnderTest(Protocol):
     @property
     def card(self) -> ModelCard:
         """What the model is."""
+
+    @property
+    def on_device(self) -> OnDevice | None:
+        """Where its views can be made; None where it takes arrays only."""
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w); finite.

@@ -84,8 +84,21 @@ class TorchModel:
         """What the model is."""
         return self._card
 
+    @property
+    def on_device(self) -> "TorchModel | None":
+        """Itself on a GPU. Beside a model on the CPU the views of arrays are faster."""
+        return None if self._device == CPU else self
+
+    def put(self, array: NDArray[Any]) -> torch.Tensor:
+        """A copy of an array on the model's device."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device, copy=True)
+
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         """Scores (n, k) of a normalised batch (n, c, h, w); a fixed batch must be exact."""
+        return self.scores(torch.from_numpy(np.ascontiguousarray(batch)))
+
+    def scores(self, batch: torch.Tensor) -> Scores:
+        """The same of a tensor on any device."""
         tensors = run_forward(self._forward, self._fed(batch))
         if self._index >= len(tensors):
             raise HoldfastError("unsupported_output", reason=f"it gave {len(tensors)} tensors")
@@ -95,12 +108,12 @@ class TorchModel:
         plain = raw.dequantize() if raw.is_quantized else raw
         return checked_scores(plain.detach().to(CPU, torch.float32).numpy(), len(batch))
 
-    def _fed(self, batch: NDArray[np.float32]) -> torch.Tensor:
+    def _fed(self, batch: torch.Tensor) -> torch.Tensor:
         """A copy in the model's layout and type: a model may change its input in place.
 
         Whole numbers as ONNX models get them: uint8 pixels as they are, int8 minus 128.
         """
-        ready = torch.from_numpy(np.ascontiguousarray(batch))
+        ready = batch
         if self._card.layout is Layout.nhwc:
             ready = ready.permute(0, 2, 3, 1)
         if self._card.layout is Layout.flat:

@@ -43,11 +43,11 @@ CALLS = (  # noqa: SIM905 - a dozen lines instead of eighty
 def attempts(folder: str, bounds: Bounds, *, gpu: bool = False) -> dict[str, Attempt]:
     """All attempts by what they would be; `folder` is a temporary one with a file `SECRET`.
 
-    Under the rules for a GPU there is no limit of memory to meet, and pairs of sockets may be made.
+    Under the rules for a GPU there is no limit of memory to meet, and one kind of socket is made.
     """
     denied = [name for name in CALLS if name in NUMBERS[MACHINE]]
     if gpu:
-        denied.remove("socketpair")
+        denied.remove("socket")
     return {
         **_files(folder),
         **_processes(),
@@ -83,8 +83,10 @@ def _processes() -> dict[str, Attempt]:
     return {
         "an internet socket": lambda: socket.socket().close(),
         "a unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
-        # its ends may send to the path of any socket
+        # it may send to the path of any socket
+        "a datagram socket": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).close(),
         "a pair of datagram sockets": lambda: _pair(socket.SOCK_DGRAM),
+        "a packet socket of the internet": _internet_packets,
         "starting a process": _fork,
         "a signal to the parent": lambda: os.kill(os.getppid(), 0),
         "outliving the parent": lambda: check(libc.prctl(_PR_SET_PDEATHSIG, 0), "prctl"),
@@ -123,6 +125,14 @@ def _score() -> int:
 def _pair(kind: socket.SocketKind) -> None:
     for end in socket.socketpair(socket.AF_UNIX, kind):
         end.close()
+
+
+def _internet_packets() -> None:
+    """The kernel may not have them either; only the filter says EPERM."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET).close()
+    except OSError as error:
+        _unless(error.errno == errno.EPERM)
 
 
 def _unless(denied: bool) -> None:  # noqa: FBT001 - a fact, no flag

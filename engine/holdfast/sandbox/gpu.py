@@ -7,7 +7,15 @@ import os
 import re
 from collections.abc import Mapping
 
-__all__ = ["NOTE", "VARIABLE", "device_files", "gpu_names", "is_enabled", "resident_bytes"]
+__all__ = [
+    "NOTE",
+    "VARIABLE",
+    "device_files",
+    "driver_files",
+    "gpu_names",
+    "is_enabled",
+    "resident_bytes",
+]
 
 NOTE = "GPU audits of untrusted models: dedicated host or VM"
 """Stands wherever the rules for a GPU are in force: the driver is a large part of the kernel."""
@@ -15,6 +23,7 @@ VARIABLE = "HOLDFAST_SANDBOX_GPU"
 _LEAVE = "experimental"
 _DEVICE = re.compile(r"nvidiactl|nvidia[0-9]+|nvidia-uvm(-tools)?|nvidia-caps")
 _MEMORY = ("RssAnon:", "RssShmem:")
+_DRIVER = "/proc/driver/nvidia"
 
 
 def is_enabled(environ: Mapping[str, str] = os.environ) -> bool:
@@ -31,16 +40,33 @@ def device_files(folder: str = "/dev") -> list[str]:
     return sorted(f"{folder}/{name}" for name in names if _DEVICE.fullmatch(name))
 
 
-def gpu_names(folder: str = "/proc/driver/nvidia/gpus") -> list[str]:
+def driver_files(folder: str = f"{_DRIVER}/gpus") -> list[str]:
+    """What libcuda reads when it starts, besides the devices: all that is not for its eyes stays.
+
+    Seen with driver 580 (ADR 0031): the driver's parameters and MIG capabilities, the numbers of
+    devices, the lowest address to map, and of each GPU's slot the memory that is near to it.
+    """
+    slots = [f"/sys/bus/pci/devices/{slot}" for slot in _slots(folder)]
+    return [_DRIVER, "/proc/devices", "/proc/sys/vm/mmap_min_addr", *slots]
+
+
+def gpu_names(folder: str = f"{_DRIVER}/gpus") -> list[str]:
     """What the driver calls its GPUs; empty where there is no driver."""
     found = []
     try:
-        for slot in sorted(os.listdir(folder)):  # noqa: PTH208 - as above
+        for slot in _slots(folder):
             with open(f"{folder}/{slot}/information", encoding="utf-8") as file:  # noqa: PTH123
                 found += [line.partition(":")[2] for line in file if line.startswith("Model:")]
     except OSError:
         return []
     return [name.strip()[:80] for name in found]
+
+
+def _slots(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - as above
+    except OSError:
+        return []
 
 
 def resident_bytes(pid: int) -> int:

@@ -6,7 +6,7 @@ import struct
 
 from holdfast.sandbox.kernel import check, syscall
 
-__all__ = ["READ", "READ_WRITE_DEVICE", "USE_DEVICE", "abi", "restrict"]
+__all__ = ["READ", "READ_WRITE_DEVICE", "REWRITE", "USE_DEVICE", "abi", "restrict"]
 
 # The three calls have the same numbers on every architecture.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -22,6 +22,8 @@ _ABI_REFER, _ABI_TRUNCATE, _ABI_TCP, _ABI_IOCTL, _ABI_SCOPES = 2, 3, 4, 5, 6
 READ = _READ_FILE | _READ_DIR
 """Mapping a shared library needs no more than this; EXECUTE is never granted."""
 READ_WRITE_DEVICE = READ | _WRITE_FILE
+REWRITE = READ_WRITE_DEVICE | _TRUNCATE
+"""A file that is opened as fopen(path, "w") does."""
 USE_DEVICE = READ_WRITE_DEVICE | _IOCTL_DEV
 """A device that is driven by ioctl, as a GPU is."""
 

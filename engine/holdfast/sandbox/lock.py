@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.sandbox import landlock, seccomp
-from holdfast.sandbox.gpu import device_files
+from holdfast.sandbox.gpu import device_files, driver_files
 from holdfast.sandbox.kernel import MACHINE, NUMBERS, check, libc, syscall
 
 __all__ = ["Bounds", "LockLevel", "SandboxUnavailableError", "lock"]
@@ -62,7 +62,8 @@ def lock(
         bounds: resource limits.
         parent_pid: end at once when this process is no longer the parent.
         gpu: let it drive NVIDIA's devices: no limit of address space, which CUDA reserves by the
-            terabyte, the devices themselves, pairs of stream sockets, names for its threads.
+            terabyte, the devices themselves, what the driver tells of them, one kind of socket, names
+            for its threads.
 
     Raises:
         SandboxUnavailableError: mode `required` and a layer is missing.
@@ -154,5 +155,6 @@ def _grants(*, gpu: bool) -> dict[str, int]:
     grants = dict.fromkeys(folders, landlock.READ) | {"/dev/null": landlock.READ_WRITE_DEVICE}
     if gpu:
         grants |= dict.fromkeys(device_files(), landlock.USE_DEVICE)
-        grants["/proc/self/task"] = landlock.READ_WRITE_DEVICE
+        grants |= dict.fromkeys(driver_files(), landlock.READ)
+        grants["/proc/self/task"] = landlock.REWRITE
     return grants

@@ -29,13 +29,13 @@ _X32_BIT = 0x40000000
 _CLONE_THREAD = 0x00010000
 _PR_SET_PDEATHSIG = 1
 _SET_MODE_FILTER, _FLAG_TSYNC = 1, 1
-_UNIX, _STREAM, _SEQUENCED, _TYPE_BITS = 1, 1, 5, 0xF
+_UNIX, _SEQUENCED, _TYPE_BITS = 1, 5, 0xF
 
 _Instruction = tuple[int, int, int, int]
 
 
 def install(*, gpu: bool) -> None:
-    """Install the filter for all threads of this process; `gpu` lets it make pairs of sockets.
+    """Install the filter for all threads of this process; `gpu` lets it make one kind of socket.
 
     Raises:
         OSError: the kernel refused it.
@@ -51,7 +51,7 @@ def install(*, gpu: bool) -> None:
 
 def _program(*, gpu: bool) -> list[_Instruction]:
     numbers = NUMBERS[MACHINE]
-    left = {"socketpair"} if gpu else set()
+    left = {"socket"} if gpu else set()
     denied = [_deny(numbers[name]) for name in DENIED if name in numbers and name not in left]
     return [
         (_LOAD, 0, 0, _ARCH),
@@ -64,7 +64,7 @@ def _program(*, gpu: bool) -> list[_Instruction]:
         (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
         *_only_with(numbers["clone"], (_JUMP_SET, 0, 1, _CLONE_THREAD)),
         *(instruction for pair in denied for instruction in pair),
-        *(_connected_pairs(numbers["socketpair"]) if gpu else []),
+        *(_sequenced_sockets(numbers["socket"]) if gpu else []),
         # abort() and raise() signal the process itself
         *_only_with(numbers["kill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
         *_only_with(numbers["tgkill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
@@ -93,18 +93,18 @@ def _only_with(number: int, test: _Instruction) -> list[_Instruction]:
     ]
 
 
-def _connected_pairs(number: int) -> list[_Instruction]:
-    """Allow pairs of sockets that only lead to each other.
+def _sequenced_sockets(number: int) -> list[_Instruction]:
+    """Allow the sockets that libcuda makes when it starts: local ones for sequenced packets.
 
+    They lead nowhere: to send, one has to be connected, and the filter denies connect() and bind().
     One for datagrams is refused: sendto() takes a path, so it reaches any socket of this machine.
     """
     return [
-        (_JUMP_EQUAL, 0, 8, number),
+        (_JUMP_EQUAL, 0, 7, number),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_JUMP_EQUAL, 0, 5, _UNIX),
+        (_JUMP_EQUAL, 0, 4, _UNIX),
         (_LOAD, 0, 0, _SECOND_ARGUMENT),
         (_AND, 0, 0, _TYPE_BITS),  # the rest are flags
-        (_JUMP_EQUAL, 1, 0, _STREAM),
         (_JUMP_EQUAL, 0, 1, _SEQUENCED),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERROR | errno.EPERM),

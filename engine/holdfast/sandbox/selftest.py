@@ -108,17 +108,17 @@ def _probe(folder: str, *, gpu: bool = False) -> None:
 
 
 def _name_thread() -> None:
-    """As pthread_setname_np() does it for another thread."""
-    fd = os.open(f"/proc/self/task/{threading.get_native_id()}/comm", os.O_RDWR)
-    try:
-        os.write(fd, b"named")
-    finally:
-        os.close(fd)
+    """As libcuda does it: opened as a new file would be."""
+    path = f"/proc/self/task/{threading.get_native_id()}/comm"
+    with open(path, "w", encoding="ascii") as file:  # noqa: PTH123 - nothing heavy here
+        file.write("named")
 
 
 _NEEDED_BY_CUDA: dict[str, Callable[[], object]] = {
     "a name for a thread": _name_thread,
-    "a pair of stream sockets": socket.socketpair,
+    "a local socket for packets": lambda: socket.socket(
+        socket.AF_UNIX, socket.SOCK_SEQPACKET
+    ).close(),
 }
 
 if __name__ == "__main__":

@@ -89,6 +89,6 @@ def test_a_group_gives_the_views_that_its_probes_give_alone() -> None:
 def test_groups_hold_neighbours_of_one_size_and_large_ones_stay_alone() -> None:
     sizes = [(40, 50)] * 3 + [(20, 61)] * 2 + [(40, 50)] + [(400, 500)] * 2
     block = [_probe(seed, size, 1) for seed, size in enumerate(sizes)]
-    groups = list(groups_of(block))
+    groups = list(groups_of(block, 1 << 20))
     assert [len(group) for group in groups] == [3, 2, 1, 1, 1]
     assert [probe for group in groups for probe in group] == block

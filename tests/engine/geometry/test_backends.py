@@ -18,9 +18,14 @@ from holdfast.geometry import (
     Affine,
     Blur,
     DiscMask,
+    Embed,
     Frame,
+    Mirror,
     Motion,
+    Occlude,
+    QuarterTurn,
     Roll,
+    RoundTrip,
     Rotation,
     Shift,
     Spatial,
@@ -50,6 +55,18 @@ CELLS: list[Affine] = [
     Zoom(1.25),
     SubpixelShift(0.5, -0.25),
     Spatial(-24, 12.3, -5, 1.1),
+]
+
+
+BATCHED: list[Affine] = [*CELLS, Zoom(0.8), Zoom(0.31), Spatial(0, 2.5, 1, 0.7), Shift(99, 0)]
+ROUND = RoundTrip(Rotation(3))
+COPIED: list[Motion] = [
+    DiscMask(Rotation(15)),
+    DiscMask(Occlude(Rotation(10))),
+    Embed(9, 3, -2, 20.0),
+    Embed(12, -30, 30),
+    Roll(3, -5),
+    Mirror(),
 ]
 
 
@@ -123,10 +140,7 @@ def _batch(canvases: Levels, motion: Motion, window: Window, fill: int) -> Level
     return warp_batch(tensor, motion, window, fill).permute(0, 2, 3, 1).numpy()
 
 
-@pytest.mark.parametrize(
-    "cell",
-    [*CELLS, Zoom(0.8), Zoom(0.31), Spatial(0, 2.5, 1, 0.7), DiscMask(Rotation(15)), Shift(99, 0)],
-)
+@pytest.mark.parametrize("cell", [*BATCHED, *map(Blur, BATCHED), *map(Occlude, BATCHED), *COPIED])
 @pytest.mark.parametrize(("canvas_size", "crop"), FRAMES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_batch_warp_agrees_with_the_views(
@@ -166,8 +180,18 @@ def test_whole_pixels_are_copied_bit_by_bit(cell: Affine) -> None:
     assert np.array_equal(views[1], view_of(cell, canvases[1], window, 5))
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_quarter_turns_are_copied_of_square_crops_only(k: int) -> None:
+    canvases = noise(2, 26, 31, 3)
+    window = Frame((24, 24), (26, 31)).window((26, 31))
+    views = _batch(canvases, QuarterTurn(k), window, 5)
+    assert np.array_equal(views[1], view_of(QuarterTurn(k), canvases[1], window, 5))
+    with pytest.raises(ValueError, match="no batch warp"):
+        _batch(canvases, QuarterTurn(k), Window(0, 0, 20, 24), 5)
+
+
 @pytest.mark.parametrize(
-    "motion", [Roll(1, 0), Blur(Rotation(3)), DiscMask(Roll(1, 0)), Spatial(5, 0, 0, 0.8)]
+    "motion", [ROUND, DiscMask(ROUND), Spatial(5, 0, 0, 0.8)]
 )
 def test_what_the_batch_warp_does_not_know_it_refuses(motion: Motion) -> None:
     assert not can_warp_batch(motion)

@@ -32,6 +32,10 @@ class Pixels:
         self.card: ModelCard = CARD.model_copy(update=card)
         self.seen: list[int] = []
 
+    @property
+    def on_device(self) -> None:
+        return None
+
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
         self.seen.append(len(batch))
         return batch.reshape(len(batch), -1)

@@ -22,7 +22,14 @@ from holdfast.records.job import AuditJob, ChildLimits, Progress
 from holdfast.records.part import AuditPart
 from holdfast.sandbox.duty import _level
 from holdfast.sandbox.files import input_file, memory_file
-from holdfast.sandbox.gpu import NOTE, VARIABLE, device_files, gpu_names, resident_bytes
+from holdfast.sandbox.gpu import (
+    NOTE,
+    VARIABLE,
+    device_files,
+    driver_files,
+    gpu_names,
+    resident_bytes,
+)
 from holdfast.sandbox.lock import LockLevel
 from holdfast.sandbox.parent import checked_audit, run_audit
 from holdfast.sandbox.selftest import selftest
@@ -71,6 +78,13 @@ def test_only_the_devices_that_cuda_uses_are_given(tmp_path: Path) -> None:
     assert device_files(str(tmp_path / "nowhere")) == []
 
 
+def test_of_the_driver_only_its_own_files_and_its_gpus_slots_are_given(tmp_path: Path) -> None:
+    (tmp_path / "0000:01:00.0").mkdir()
+    always = ["/proc/driver/nvidia", "/proc/devices", "/proc/sys/vm/mmap_min_addr"]
+    assert driver_files(str(tmp_path)) == [*always, "/sys/bus/pci/devices/0000:01:00.0"]
+    assert driver_files(str(tmp_path / "nowhere")) == always
+
+
 def test_the_driver_tells_the_names(tmp_path: Path) -> None:
     slot = tmp_path / "0000:01:00.0"
     slot.mkdir()
@@ -79,17 +93,21 @@ def test_the_driver_tells_the_names(tmp_path: Path) -> None:
     assert gpu_names(str(tmp_path / "nowhere")) == []
 
 
-def test_why_a_pair_of_datagram_sockets_is_refused(tmp_path: Path) -> None:
-    """Unlocked, one end of it reaches a socket that it was never connected to."""
+def test_why_a_socket_for_packets_is_allowed_and_one_for_datagrams_is_not(tmp_path: Path) -> None:
+    """Unlocked, the latter reaches a socket that it was never connected to."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
         stranger.bind(str(tmp_path / "s"))
-        one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-        with one, other:
-            one.sendto(b"out", str(tmp_path / "s"))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+            datagrams.sendto(b"out", str(tmp_path / "s"))
         assert stranger.recv(9) == b"out"
-        one, other = socket.socketpair()
-        with one, other, pytest.raises(OSError, match=r"connected|supported"):
-            one.sendto(b"out", str(tmp_path / "s"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+        stranger.bind(str(tmp_path / "t"))
+        stranger.listen()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as packets:
+            with pytest.raises(OSError, match="not connected"):
+                packets.sendto(b"out", str(tmp_path / "t"))
+            with pytest.raises(OSError, match="not connected"):
+                packets.sendmsg([b"out"], [], 0, str(tmp_path / "t"))
 
 
 def test_without_the_operators_leave_no_child_starts(

@@ -101,8 +101,6 @@ SAID = {
         "granted('/proc', landlock.READ_WRITE_DEVICE)",
         "changing a setting of the parent",
     ),
-    "sockets": ("without('socket')", "an internet socket"),
-    "unix sockets": ("without('socket')", "a unix socket"),
     "clone without threads": ("drop('clone')", "starting a process"),
     "clone3": ("drop('clone3')", "the system call clone3"),
     "prctl": ("drop('prctl')", "outliving the parent"),
@@ -124,13 +122,21 @@ SAID = {
     "processor time": ("no_limit(resource.RLIMIT_CPU)", "more processor time than the limit"),
     "core dumps for programs": ("lock._leave_no_core = NOTHING", "a core dump for a program"),
     "core dumps": ("no_limit(resource.RLIMIT_CORE)", "a core dump"),
+    "pairs of sockets": ("without('socketpair')", "a pair of datagram sockets"),
 }
 ON_CPU = {
     "memory": ("no_limit(resource.RLIMIT_AS)", "more memory than the limit"),
-    "pairs of sockets": ("without('socketpair')", "a pair of datagram sockets"),
+    "sockets": ("without('socket')", "an internet socket"),
+    "unix sockets": ("without('socket')", "a unix socket"),
 }
 ON_GPU = {
-    "pairs of any sockets": ("drop('socketpair')", "a pair of datagram sockets"),
+    "sockets": ("drop('socket')", "an internet socket"),
+    "unix sockets": ("drop('socket')", "a unix socket"),
+    "sockets of another kind": ("change(seccomp, '_SEQUENCED', 2)", "a datagram socket"),
+    "sockets of another family": (
+        "change(seccomp, '_UNIX', 2)",
+        "a packet socket of the internet",
+    ),
     "the kernel's choice": (
         "lock._first_to_go = NOTHING",
         "outlasting others when memory runs out",
@@ -203,7 +209,7 @@ def test_every_denied_call_is_tried() -> None:
 def test_a_call_that_is_no_longer_denied_is_seen(answers: dict[str, str]) -> None:
     """Some calls the kernel itself refuses to a process without capabilities, as ours is."""
     visible = {name for name in _ALL_CALLS if _said(name) in _allowed(answers["no filter"])}
-    assert {"socket", "execve", "ptrace", "symlink", "chmod", "setns"} <= visible
+    assert {"bind", "execve", "ptrace", "symlink", "chmod", "setns"} <= visible
     seen = {name for name in _ALL_CALLS if _said(name) in _allowed(answers[f"call {name}"])}
     assert seen == visible
 
