@@ -14,7 +14,7 @@ from PIL import Image
 from holdfast.audit.views import ViewRunner
 from holdfast.geometry import Frame
 from holdfast.records.base import read_record
-from holdfast.records.job import ChildLimits
+from holdfast.records.job import ChildLimits, Device
 from holdfast.records.plan import AuditPlan
 from holdfast.runtimes.opening import Terms, open_model
 from holdfast.runtimes.protocol import ModelUnderTest
@@ -49,9 +49,10 @@ def plan_of(families: dict[str, Any] | None = None) -> AuditPlan:
     return read_record(AuditPlan, asked, "invalid_plan")
 
 
-def opened(model: Path, threads: int = THREADS) -> ModelUnderTest:
+def opened(model: Path, threads: int = THREADS, device: Device = "cpu") -> ModelUnderTest:
     """The model on so many threads of the runtime's own; an audit gives each lane one."""
-    return open_model(model.read_bytes(), "0" * 64, Terms(threads=threads))
+    terms = Terms(threads=threads, device=device, gpu_memory_bytes=ChildLimits().gpu_memory_bytes)
+    return open_model(model.read_bytes(), "0" * 64, terms)
 
 
 def batch_of(model: ModelUnderTest, side: int) -> int:
@@ -74,7 +75,9 @@ def bare_s(model: ModelUnderTest, shape: tuple[int, ...], forwards: int, lanes: 
     return time.perf_counter() - began
 
 
-def run(model: Path, data: Path, plan: AuditPlan) -> tuple[AuditOutput, float]:
+def run(
+    model: Path, data: Path, plan: AuditPlan, device: Device = "cpu"
+) -> tuple[AuditOutput, float]:
     """One audit in the locked child, and the seconds around it."""
     began = time.perf_counter()
     output = run_audit(
@@ -85,5 +88,6 @@ def run(model: Path, data: Path, plan: AuditPlan) -> tuple[AuditOutput, float]:
         limits=ChildLimits(threads=THREADS),
         on_progress=lambda _: None,
         cancelled=lambda: False,
+        device=device,
     )
     return output, time.perf_counter() - began

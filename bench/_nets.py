@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-__all__ = ["SIZES", "build", "export"]
+__all__ = ["SIZES", "build", "export", "export_pt2"]
 
 SIZES = {"resnet18": (3, 224), "mobilenet": (3, 224), "small28": (1, 28)}
 """Channels and side of each net's input."""
@@ -117,3 +117,13 @@ def export(name: str, path: Path) -> None:
             dynamic_axes={"image": {0: "batch"}, "logits": {0: "batch"}},
         )
     path.write_bytes(out.getvalue())
+
+
+def export_pt2(name: str, path: Path) -> None:
+    """Write a net as .pt2 with a free batch axis."""
+    channels, side = SIZES[name]
+    free = {0: torch.export.Dim("batch", min=1, max=4096)}
+    exported = torch.export.export(
+        build(name), (torch.zeros(2, channels, side, side),), dynamic_shapes=(free,)
+    )
+    torch.export.save(exported, path)

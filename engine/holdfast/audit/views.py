@@ -8,6 +8,7 @@ same way whoever takes them: scores depend neither on who is faster nor on how m
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
@@ -41,7 +42,7 @@ class _Sizes:
 
 
 _ON_CPU = _Sizes(batch_bytes=8 << 20, group_bytes=1 << 20, lanes=1 << 10)
-_ON_DEVICE = _Sizes(batch_bytes=256 << 20, group_bytes=256 << 20, lanes=2)
+_ON_DEVICE = _Sizes(batch_bytes=64 << 20, group_bytes=256 << 20, lanes=2)
 
 
 class ViewRunner:
@@ -52,7 +53,7 @@ class ViewRunner:
     ) -> None:
         """Size the batches: about 8 MiB of views each, a whole number of the model's own batches.
 
-        Where the model's device makes the views, 256 MiB, and two batches on their way: one is made
+        Where the model's device makes the views, 64 MiB, and two batches on their way: one is made
         while the other computes.
 
         Args:
@@ -71,6 +72,7 @@ class ViewRunner:
         self._shape = (max(own, views // own * own), model.card.channels, height, width)
         self._lanes = min(lanes, self._sizes.lanes)
         self._buffers: list[Buffer] = []
+        self._queues: list[AbstractContextManager[object]] = []
         self._model = model
         self._frame = frame
         self._fill = fill
@@ -140,9 +142,7 @@ class ViewRunner:
             done, image = done + len(rows), image + len(group)
         return found
 
-    def _run(
-        self, batches: Sequence[Sequence[Piece]], feed: Feed
-    ) -> Iterator[NDArray[np.float32]]:
+    def _run(self, batches: Sequence[Sequence[Piece]], feed: Feed) -> Iterator[NDArray[np.float32]]:
         """The scores of every batch, in order."""
         run = self._on_cpu(feed) if self._device is None else self._on_device(feed, self._device)
         alone = 0 if self._met else 1  # how a model takes its batches shows in its first call
@@ -153,7 +153,6 @@ class ViewRunner:
                 yield from lanes.map(run, batches[alone:])
             finally:
                 lanes.shutdown(wait=True, cancel_futures=True)
-
 
     def _on_cpu(self, feed: Feed) -> Callable[[Sequence[Piece]], NDArray[np.float32]]:
         while len(self._buffers) < self._lanes:
@@ -175,8 +174,22 @@ class ViewRunner:
     def _on_device(
         self, feed: Feed, device: OnDevice
     ) -> Callable[[Sequence[Piece]], NDArray[np.float32]]:
+        if not self._queues:
+            self._queues.extend(device.lanes(self._lanes))
+        free: SimpleQueue[AbstractContextManager[object]] = SimpleQueue()
+        for queue in self._queues:
+            free.put(queue)
         maker = DeviceViewMaker(device, self._frame, self._fill, feed, self._enlarge)
-        return lambda batch: device.scores(maker.make(batch))
+
+        def run(batch: Sequence[Piece]) -> NDArray[np.float32]:
+            queue = free.get()
+            try:
+                with queue:
+                    return device.scores(maker.make(batch))
+            finally:
+                free.put(queue)
+
+        return run
 
 
 def _batches(pieces: Sequence[Piece], size: int) -> Iterator[list[Piece]]:

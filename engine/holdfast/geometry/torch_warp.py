@@ -44,7 +44,7 @@ def can_warp_batch(motion: Motion) -> bool:
             return False
 
 
-def warp_batch(  # noqa: PLR0911 - one line for each motion
+def warp_batch(
     canvases: "torch.Tensor", motion: Motion, window: Window, fill: int
 ) -> "torch.Tensor":
     """The views of a batch of canvases, on their device.
@@ -73,16 +73,24 @@ def warp_batch(  # noqa: PLR0911 - one line for each motion
             return occluded(canvases, of, window, fill)
         case Embed():
             return embedded(canvases, motion, window, fill)
-        case Roll(dx, dy):
-            return shifted(canvases, IDENTITY, window, fill).roll((dy, dx), (2, 3))
-        case QuarterTurn(k) if window.height == window.width:
-            return shifted(canvases, IDENTITY, window, fill).rot90(k, (2, 3))
-        case Mirror():
-            return shifted(canvases, IDENTITY, window, fill).flip(3)
+        case Roll() | QuarterTurn() | Mirror():
+            return _permuted(shifted(canvases, IDENTITY, window, fill), motion)
         case Shift() | Rotation() | Zoom() | Spatial() | SubpixelShift():
             return _affine(canvases, as_spatial(motion), window, fill)
         case _:
             raise ValueError(f"no batch warp for {motion}")
+
+
+def _permuted(crops: "torch.Tensor", motion: Roll | QuarterTurn | Mirror) -> "torch.Tensor":
+    match motion:
+        case Roll(dx, dy):
+            return crops.roll((dy, dx), (2, 3))
+        case QuarterTurn(k):
+            if crops.shape[2] != crops.shape[3]:
+                raise ValueError(f"no batch warp for {motion} of a crop that is not square")
+            return crops.rot90(k, (2, 3))
+        case Mirror():
+            return crops.flip(3)
 
 
 def _affine(

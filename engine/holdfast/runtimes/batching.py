@@ -1,6 +1,7 @@
 """Any number of images for a model with a batch of its own, and a check that batches are honest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
 import numpy as np
@@ -144,6 +145,10 @@ class _BatchedOnDevice:
     def __init__(self, device: OnDevice, batched: Batched) -> None:
         self._device = device
         self._batched = batched
+
+    def lanes(self, n: int) -> Sequence[AbstractContextManager[object]]:
+        """So many queues of work."""
+        return self._device.lanes(n)
 
     def put(self, array: NDArray[Any]) -> "torch.Tensor":
         """A copy of an array on the device."""

@@ -1,5 +1,7 @@
 """The seam between the audit and whatever executes a model."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,6 +19,9 @@ Scores = NDArray[np.float32]
 
 class OnDevice(Protocol):
     """A device on which tensors can be made and handed to the model: views need not travel."""
+
+    def lanes(self, n: int) -> Sequence[AbstractContextManager[object]]:
+        """So many queues of work: a thread in one does not wait for what was begun in another."""
 
     def put(self, array: NDArray[Any]) -> "torch.Tensor":
         """A copy of an array on the device."""

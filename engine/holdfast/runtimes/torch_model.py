@@ -1,6 +1,7 @@
 """What all PyTorch formats share: threads, feeding a batch, reading scores, naming failures."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, final
 
 import numpy as np
@@ -88,6 +89,13 @@ class TorchModel:
     def on_device(self) -> "TorchModel | None":
         """Itself on a GPU. Beside a model on the CPU the views of arrays are faster."""
         return None if self._device == CPU else self
+
+    def lanes(self, n: int) -> Sequence[AbstractContextManager[object]]:
+        """A stream of the GPU for each; what is copied to or from it waits for its own only."""
+        if self._device.type != "cuda":
+            return [nullcontext() for _ in range(n)]
+        streams = [torch.cuda.Stream(self._device) for _ in range(n)]  # type: ignore[no-untyped-call]
+        return [torch.cuda.stream(stream) for stream in streams]
 
     def put(self, array: NDArray[Any]) -> torch.Tensor:
         """A copy of an array on the model's device."""

@@ -47,12 +47,12 @@ def attempts(folder: str, bounds: Bounds, *, gpu: bool = False) -> dict[str, Att
     """
     denied = [name for name in CALLS if name in NUMBERS[MACHINE]]
     if gpu:
-        denied.remove("socket")
+        denied = [name for name in denied if name not in {"socket", "bind", "listen"}]
     return {
         **_files(folder),
         **_processes(),
         **_limits(bounds),
-        **(_without_memory_limit() if gpu else _memory_limit(bounds)),
+        **(_on_gpu() if gpu else _memory_limit(bounds)),
         **{f"the system call {name}": _denied(name) for name in denied},
         "the system call clone3": _absent("clone3"),
     }
@@ -112,9 +112,19 @@ def _memory_limit(bounds: Bounds) -> dict[str, Attempt]:
     return {"more memory than the limit": lambda: mmap.mmap(-1, bounds.memory_bytes).close()}
 
 
-def _without_memory_limit() -> dict[str, Attempt]:
+def _on_gpu() -> dict[str, Attempt]:
     """The parent watches its size; where that comes too late, the kernel has to choose it."""
-    return {"outlasting others when memory runs out": lambda: _unless(_score() == _FIRST)}
+    return {
+        "outlasting others when memory runs out": lambda: _unless(_score() == _FIRST),
+        "a local socket with a name": _named_socket,
+    }
+
+
+def _named_socket() -> None:
+    """The filter says that it was done, and nothing was."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
+        made.bind(f"\0holdfast-{os.getpid()}")
+        _unless(not made.getsockname())
 
 
 def _score() -> int:

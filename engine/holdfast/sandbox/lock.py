@@ -62,8 +62,8 @@ def lock(
         bounds: resource limits.
         parent_pid: end at once when this process is no longer the parent.
         gpu: let it drive NVIDIA's devices: no limit of address space, which CUDA reserves by the
-            terabyte, the devices themselves, what the driver tells of them, one kind of socket, names
-            for its threads.
+            terabyte, the devices themselves, what the driver tells of them, one kind of socket,
+            names for its threads.
 
     Raises:
         SandboxUnavailableError: mode `required` and a layer is missing.

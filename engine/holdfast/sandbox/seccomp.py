@@ -51,7 +51,7 @@ def install(*, gpu: bool) -> None:
 
 def _program(*, gpu: bool) -> list[_Instruction]:
     numbers = NUMBERS[MACHINE]
-    left = {"socket"} if gpu else set()
+    left = {"socket", "bind", "listen"} if gpu else set()
     denied = [_deny(numbers[name]) for name in DENIED if name in numbers and name not in left]
     return [
         (_LOAD, 0, 0, _ARCH),
@@ -64,7 +64,7 @@ def _program(*, gpu: bool) -> list[_Instruction]:
         (_RETURN, 0, 0, _ERROR | errno.ENOSYS),
         *_only_with(numbers["clone"], (_JUMP_SET, 0, 1, _CLONE_THREAD)),
         *(instruction for pair in denied for instruction in pair),
-        *(_sequenced_sockets(numbers["socket"]) if gpu else []),
+        *(_for_cuda(numbers) if gpu else []),
         # abort() and raise() signal the process itself
         *_only_with(numbers["kill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
         *_only_with(numbers["tgkill"], (_JUMP_EQUAL, 0, 1, os.getpid())),
@@ -91,6 +91,23 @@ def _only_with(number: int, test: _Instruction) -> list[_Instruction]:
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERROR | errno.EPERM),
     ]
+
+
+def _for_cuda(numbers: dict[str, int]) -> list[_Instruction]:
+    """What libcuda does not start without: a local socket, on which it waits for other processes.
+
+    It gets the socket. bind() and listen() do nothing and say that they did: nobody has to reach
+    a child, and the names of sockets are one space for all processes of this machine.
+    """
+    return [
+        *_sequenced_sockets(numbers["socket"]),
+        *(line for name in ("bind", "listen") for line in _pretend(numbers[name])),
+    ]
+
+
+def _pretend(number: int) -> tuple[_Instruction, _Instruction]:
+    """Success without the call: the number of no error."""
+    return (_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERROR)
 
 
 def _sequenced_sockets(number: int) -> list[_Instruction]:

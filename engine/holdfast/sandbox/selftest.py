@@ -114,11 +114,16 @@ def _name_thread() -> None:
         file.write("named")
 
 
+def _wait_for_packets() -> None:
+    """As libcuda does it for other processes that share its memory; none will come."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as made:
+        made.bind("\0waits")
+        made.listen()
+
+
 _NEEDED_BY_CUDA: dict[str, Callable[[], object]] = {
     "a name for a thread": _name_thread,
-    "a local socket for packets": lambda: socket.socket(
-        socket.AF_UNIX, socket.SOCK_SEQPACKET
-    ).close(),
+    "a local socket that waits": _wait_for_packets,
 }
 
 if __name__ == "__main__":

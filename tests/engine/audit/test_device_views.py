@@ -1,5 +1,7 @@
 """Views made on a device, here PyTorch's CPU in the place of a GPU, are those made of arrays."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, final
 
@@ -57,7 +59,9 @@ class Pixels:
     """A model whose scores are the pixels; with `there` it takes tensors, too."""
 
     def __init__(self, channels: int, *, there: bool, **card: object) -> None:
-        net = open_model(nets.pt2(nets.build("cnn"), batch=2), "0" * 64)
+        net = open_model(
+            nets.pt2(nets.build("cnn"), batch=torch.export.Dim("n", min=1, max=1024)), "0" * 64
+        )
         self.card: ModelCard = net.card.model_copy(update={"channels": channels, "batch": None})
         self.card = self.card.model_copy(update=card)
         self._there = there
@@ -65,6 +69,9 @@ class Pixels:
     @property
     def on_device(self) -> OnDevice | None:
         return self if self._there else None
+
+    def lanes(self, n: int) -> Sequence[AbstractContextManager[object]]:
+        return [nullcontext() for _ in range(n)]
 
     def put(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(array.copy())
@@ -117,9 +124,9 @@ def test_a_device_has_larger_batches_and_two_of_them_on_their_way() -> None:
         ViewRunner(Pixels(3, there=there), frame, 0, lanes=16) for there in (False, True)
     )
     assert (here.batch, here.lanes) == (13, 16)
-    assert (there.batch, there.lanes) == (256, 2)
+    assert (there.batch, there.lanes) == (111, 2)
     fixed = ViewRunner(Pixels(3, there=True, batch=100), frame, 0, lanes=1)
-    assert (fixed.batch, fixed.lanes) == (200, 1)
+    assert (fixed.batch, fixed.lanes) == (100, 1)
 
 
 def test_batches_for_a_model_of_a_fixed_batch_are_filled_up_there_too() -> None:
@@ -135,9 +142,11 @@ def test_batches_for_a_model_of_a_fixed_batch_are_filled_up_there_too() -> None:
 def test_an_audit_is_the_same_wherever_its_views_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = nets.pt2(nets.build("cnn"), batch=2)
+    model = nets.pt2(nets.build("cnn"), batch=torch.export.Dim("n", min=1, max=1024))
     probes = flat(tmp_path / "p.zip", noise(12, 40, 40, 3))
-    plan = plan_of(full=True)
+    plan = plan_of(
+        shifts_px=[[1, 0], [3, -4]], angles_deg=[7, -20], zooms=[0.8, 1.2], controls=6, full=True
+    )
     here = run_here(model, probes, plan).result
 
     def no_arrays(_: object, batch: NDArray[np.float32]) -> Scores:

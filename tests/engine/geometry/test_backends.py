@@ -25,8 +25,8 @@ from holdfast.geometry import (
     Occlude,
     QuarterTurn,
     Roll,
-    RoundTrip,
     Rotation,
+    RoundTrip,
     Shift,
     Spatial,
     SubpixelShift,
@@ -39,6 +39,7 @@ from holdfast.geometry.warp import view_to_canvas
 from toy_probes import noise
 
 TOLERANCE = 1e-4 * 255
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FRAMES = [
     ((256, 341), (224, 224)),
     ((40, 52), (33, 24)),
@@ -136,8 +137,8 @@ def test_grid_sample_in_both_runtimes_agrees_border_included(
 
 
 def _batch(canvases: Levels, motion: Motion, window: Window, fill: int) -> Levels:
-    tensor = torch.tensor(canvases).permute(0, 3, 1, 2)
-    return warp_batch(tensor, motion, window, fill).permute(0, 2, 3, 1).numpy()
+    tensor = torch.tensor(canvases, device=DEVICE).permute(0, 3, 1, 2)
+    return warp_batch(tensor, motion, window, fill).permute(0, 2, 3, 1).cpu().numpy()
 
 
 @pytest.mark.parametrize("cell", [*BATCHED, *map(Blur, BATCHED), *map(Occlude, BATCHED), *COPIED])
@@ -190,9 +191,7 @@ def test_quarter_turns_are_copied_of_square_crops_only(k: int) -> None:
         _batch(canvases, QuarterTurn(k), Window(0, 0, 20, 24), 5)
 
 
-@pytest.mark.parametrize(
-    "motion", [ROUND, DiscMask(ROUND), Spatial(5, 0, 0, 0.8)]
-)
+@pytest.mark.parametrize("motion", [ROUND, DiscMask(ROUND), Spatial(5, 0, 0, 0.8)])
 def test_what_the_batch_warp_does_not_know_it_refuses(motion: Motion) -> None:
     assert not can_warp_batch(motion)
     with pytest.raises(ValueError, match="no batch warp"):
