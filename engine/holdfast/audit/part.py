@@ -133,7 +133,7 @@ def _block(loop: Loop, begin: int, stop: int, row_groups: int) -> PartBlock:
 def _origin(scene: Scene, start: Start, origin: Origin, *, single: bool) -> PartOrigin:
     return PartOrigin(
         engine_version=__version__,
-        versions=versions(),
+        versions=versions(scene.runner.card.format),
         model_sha256=scene.runner.card.sha256,
         probes_sha256=origin.probes_sha256,
         probes_digest=origin.probes_digest,

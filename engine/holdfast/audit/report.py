@@ -17,7 +17,7 @@ from holdfast.diagnose import Evidence, Seen, findings
 from holdfast.geometry import Frame
 from holdfast.records.base import digest
 from holdfast.records.families import Families
-from holdfast.records.model import ModelCard
+from holdfast.records.model import ModelCard, ModelFormat
 from holdfast.records.plan import AuditPlan
 from holdfast.records.result import (
     AuditResult,
@@ -41,6 +41,12 @@ _LIBRARIES = (
     "pyarrow",
     "scipy",
 )
+_OF_TORCH = {
+    ModelFormat.pt2,
+    ModelFormat.torchscript,
+    ModelFormat.state_dict,
+    ModelFormat.safetensors,
+}
 
 
 @dataclass(frozen=True)
@@ -135,16 +141,17 @@ def _provenance(
         noise_floor=gathered.ledger.setup.noise_floor,
         device=origin.device,
         threads=origin.threads,
-        versions=versions(),
+        versions=versions(model.format),
         sandbox=origin.sandbox,
         started_at=gathered.started_at,
         duration_s=gathered.duration_s,
     )
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the libraries that make the numbers."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in _LIBRARIES}
+def versions(kind: ModelFormat) -> dict[str, str]:
+    """Of Python and of the libraries that make the numbers of such a model."""
+    libraries = (*_LIBRARIES, "torch") if kind in _OF_TORCH else _LIBRARIES
+    return {"python": platform.python_version()} | {name: _version(name) for name in libraries}
 
 
 def _version(library: str) -> str:
