@@ -65,6 +65,7 @@ class Pixels:
         self.card: ModelCard = net.card.model_copy(update={"channels": channels, "batch": None})
         self.card = self.card.model_copy(update=card)
         self._there = there
+        self.sent: list[np.dtype[Any]] = []
 
     @property
     def on_device(self) -> OnDevice | None:
@@ -74,6 +75,7 @@ class Pixels:
         return [nullcontext() for _ in range(n)]
 
     def put(self, array: NDArray[Any]) -> torch.Tensor:
+        self.sent.append(array.dtype)
         return torch.from_numpy(array.copy())
 
     def scores(self, batch: torch.Tensor) -> Scores:
@@ -116,6 +118,17 @@ def test_copies_have_the_same_bits_and_warps_are_close(
         full_scale = float(here.max() - here.min())
         apart = np.abs(here - there).max(axis=(0, 2)) / full_scale
         assert (apart <= tolerance).all(), dict(zip(motions, apart, strict=True))
+
+
+def test_what_travels_are_the_bytes_of_canvases_once_and_views_only_where_they_must() -> None:
+    unknown = Spatial(5, 0, 0, 0.8)
+    feed = feed_for(InputSpec(preset=Preset.unit), 3)
+    for motions, views in (([each for each in WARPS if each != unknown], 0), ([unknown], 3)):
+        model = Pixels(3, there=True)
+        ViewRunner(model, FRAME, 90).scores(_block(3), motions, feed, lambda _: None)
+        groups = 3  # of neighbours of one size
+        canvases = 0 if views else groups
+        assert model.sent == [np.dtype(np.uint8)] * canvases + [np.dtype(np.float32)] * views
 
 
 def test_a_device_has_larger_batches_and_two_of_them_on_their_way() -> None:
