@@ -1,7 +1,7 @@
 """The probes of an audit in their seeded order, decoded block by block, one block ahead."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -49,6 +49,7 @@ class CanvasReader:
     frame: Frame
     channels: int
     skipped: dict[int, SkippedProbe] = field(default_factory=dict)
+    _ready: dict[int, Probe] = field(default_factory=dict)
 
     def read(self, start: int, stop: int) -> list[Probe]:
         """The usable probes at places `start` to `stop` of the order.
@@ -57,6 +58,11 @@ class CanvasReader:
             HoldfastError: `too_many_bad_images` when over 5 % or 100 of the set are broken.
         """
         return self._usable(map(self._decoded, self.order[start:stop]))
+
+    def keep(self, probes: Sequence[Probe]) -> None:
+        """Do not decode these again when they are next asked for; large ones are not kept."""
+        if sum(probe.canvas.nbytes for probe in probes) <= _AHEAD_BYTES:
+            self._ready = {probe.index: probe for probe in probes}
 
     def one(self, index: int) -> Probe:
         """Probe `index` of the set, which is known to be usable."""
@@ -98,6 +104,8 @@ class CanvasReader:
     def _decoded(self, index: int) -> "_Found":
         if index in self.skipped:
             return index, self.skipped[index]
+        if index in self._ready:
+            return index, self._ready.pop(index)
         try:
             return index, self.one(index)
         except HoldfastError as error:

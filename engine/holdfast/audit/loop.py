@@ -101,7 +101,7 @@ class Loop:
             if half:
                 check_labels(_labels(half), self.start.setup.n_classes)
                 views = self.scene.layout.views(controls=controls)
-                halves.append(_Scored(half, views, self._scores(half, views)))
+                halves.append(_Scored(half, views, self._with_known(half, views)))
         return first, stop, halves
 
     def late_controls(self, places: int) -> None:
@@ -153,6 +153,17 @@ class Loop:
         return compare_scores(
             raw, views, _labels(block), kind=setup.kind, tolerance=setup.tolerance, fill=fill
         )
+
+    def _with_known(
+        self, block: Sequence[Probe], views: Sequence[ViewSpec]
+    ) -> NDArray[np.float32]:
+        """Scores of a block; the first ones' plain crops went through the model before."""
+        known = [self.start.unmoved.get(probe.index) for probe in block]
+        rows = [row for row in known if row is not None]
+        if len(rows) < len(block):
+            return self._scores(block, views)
+        self._tell(len(block))
+        return np.concatenate([np.stack(rows)[:, None], self._scores(block, views[1:])], axis=1)
 
     def _scores(self, block: Sequence[Probe], views: Sequence[ViewSpec]) -> NDArray[np.float32]:
         """Scores (n, V, k); views of another size go through the model on their own."""

@@ -1,6 +1,6 @@
 """Before the audit: how the model wants its pixels, what its scores are, whether it is steady."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,7 +27,9 @@ from holdfast.records.model import ModelCard, OutputKind
 from holdfast.records.plan import AuditPlan, InputSpec, Preset
 from holdfast.runtimes.feed import Feed, candidates, feed_for
 
-__all__ = ["Choice", "Setup", "prepare"]
+__all__ = ["Choice", "Prepared", "Setup", "prepare"]
+
+_REPEATED = 16
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Setup:
     Attributes:
         n_scores: scores per image.
         n_classes: classes or labels; None for a model that gives labels only.
-        noise_floor: largest difference between two runs on the same views, relative to the largest
-            score; up to `tolerance`.
+        noise_floor: largest difference between two runs on the same views, a few of the probes,
+            relative to the largest score; up to `tolerance`.
         mapping: how the labels fit the answers on these probes; None where there is no telling.
     """
 
@@ -62,8 +64,18 @@ class Setup:
     mapping: LabelMapping | None = None
 
 
-def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]) -> Setup:
-    """Run the model on a few dozen unmoved probes.
+@dataclass(frozen=True)
+class Prepared:
+    """What the first probes told, and the raw scores (k,) of each, unmoved, by its index."""
+
+    setup: Setup
+    unmoved: Mapping[int, NDArray[np.float32]]
+
+
+def prepare(
+    runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequence[Probe]
+) -> Prepared:
+    """Run the model on a few dozen unmoved probes, and on some of them twice.
 
     Raises:
         HoldfastError: `preset_needed`, `nondeterministic`, or what the model refuses.
@@ -75,10 +87,11 @@ def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequen
     else:
         feed, tried = feed_for(spec, card.channels), ()
     scores = _reference(runner, probes, feed)
-    # the same batches again: what a batch does to its images is found out by the runtime
-    floor = _noise_floor(scores, _reference(runner, probes, feed), tolerance)
+    # whole batches again: what a batch does to its images is found out by the runtime
+    again = probes[: -(-_REPEATED // runner.batch) * runner.batch]
+    floor = _noise_floor(scores[: len(again)], _reference(runner, again, feed), tolerance)
     kind = _fitting(declared, scores)
-    return Setup(
+    setup = Setup(
         feed=feed,
         how="most_accurate" if tried else "given",
         tried=tried,
@@ -89,6 +102,8 @@ def prepare(runner: ViewRunner, card: ModelCard, plan: AuditPlan, probes: Sequen
         noise_floor=floor,
         mapping=_mapping(scores, probes, kind),
     )
+    indices = [probe.index for probe in probes]
+    return Prepared(setup, dict(zip(indices, scores, strict=True)))
 
 
 def _input_of(card: ModelCard, spec: InputSpec) -> InputSpec:

@@ -56,6 +56,7 @@ class SampleWriter:
         self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
         self._layout = layout
         self._rows = 0
+        self._named: tuple[Sequence[ViewSpec], int, dict[str, pa.Array]] = ((), 0, {})
         self.groups = 0
 
     def write(self, block: Sequence[Probe], seen: Compared) -> None:
@@ -82,7 +83,7 @@ class SampleWriter:
             "probe": _repeated([probe.name for probe in block], views),
             "label": pa.array(np.repeat(labels, views), pa.int32(), mask=unlabelled),
             "group": _repeated([probe.group or None for probe in block], views),
-            **_parameters(seen.views, self._layout, n),
+            **self._parameters(seen.views, n),
             "predicted": seen.predicted.ravel(),
             "predicted_probability": seen.predicted_probability.ravel(),
             "reference_probability": seen.reference_probability.ravel(),
@@ -94,6 +95,12 @@ class SampleWriter:
             "fill_share": seen.fill.ravel(),
         }
         self.copy(pa.table(columns, schema=SCHEMA))
+
+    def _parameters(self, views: Sequence[ViewSpec], n: int) -> dict[str, pa.Array]:
+        """Those of the block before where they are the same, as they mostly are."""
+        if (views, n) != self._named[:2]:
+            self._named = (views, n, _parameters(views, self._layout, n))
+        return self._named[2]
 
     def copy(self, table: pa.Table) -> None:
         """Add one row group as it stands in another such file."""

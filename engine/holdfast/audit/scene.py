@@ -1,6 +1,10 @@
 """What an audit needs before its first view: frame, families, probes in their order, a runner."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.audit.canvases import CanvasReader, Probe, seeded_order
 from holdfast.audit.prepare import Setup, prepare
@@ -27,10 +31,15 @@ _SEQUENTIAL_BLOCK = 16
 
 @dataclass(frozen=True)
 class Start:
-    """What the first probes told, and how many images a block has."""
+    """What the first probes told, how many images a block has, and scores that are known already.
+
+    `unmoved` are the raw scores (k,) of the first probes' plain crops, by index; empty where they
+    were not measured here.
+    """
 
     setup: Setup
     block_images: int
+    unmoved: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,14 @@ class Scene:
             HoldfastError: `too_few_images`, or what the model or the images are refused for.
         """
         first = self._first()
-        setup = prepare(self.runner, self.runner.card, self.plan, first)
+        prepared = prepare(self.runner, self.runner.card, self.plan, first)
         canvas_bytes = max(probe.canvas.nbytes for probe in first)
-        score_bytes = 4 * len(self.layout.views(controls=True)) * setup.n_scores
+        score_bytes = 4 * len(self.layout.views(controls=True)) * prepared.setup.n_scores
         fitting = max(1, min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes))
         largest = _MAX_BLOCK if self.stopping() is None else _SEQUENTIAL_BLOCK
         # a power of two: blocks end where a part of the audit may end
-        return Start(setup, min(largest, 1 << fitting.bit_length() - 1))
+        size = min(largest, 1 << fitting.bit_length() - 1)
+        return Start(prepared.setup, size, prepared.unmoved)
 
     def _first(self) -> list[Probe]:
         """A few dozen probes, fewer where their canvases are very large."""
@@ -74,6 +84,7 @@ class Scene:
                 break
         if len(first) < _MIN_IMAGES:
             raise HoldfastError("too_few_images", n=len(first), limit=_MIN_IMAGES)
+        self.reader.keep(first)
         return first
 
 

@@ -34,7 +34,7 @@ def _prepared(archive: Path, model: bytes) -> Setup:
     probes = open_probes(io.BytesIO(archive.read_bytes()))
     reader = CanvasReader(probes, list(range(len(probes.names))), frame, 1)
     runner = ViewRunner(opened, frame, 0)
-    return prepare(runner, opened.card, plan, reader.read(0, len(probes.names)))
+    return prepare(runner, opened.card, plan, reader.read(0, len(probes.names))).setup
 
 
 @pytest.mark.parametrize(
