@@ -154,9 +154,7 @@ class Loop:
             raw, views, _labels(block), kind=setup.kind, tolerance=setup.tolerance, fill=fill
         )
 
-    def _with_known(
-        self, block: Sequence[Probe], views: Sequence[ViewSpec]
-    ) -> NDArray[np.float32]:
+    def _with_known(self, block: Sequence[Probe], views: Sequence[ViewSpec]) -> NDArray[np.float32]:
         """Scores of a block; the first ones' plain crops went through the model before."""
         known = [self.start.unmoved.get(probe.index) for probe in block]
         rows = [row for row in known if row is not None]
