@@ -160,18 +160,25 @@ class Loop:
         rows = [row for row in known if row is not None]
         if len(rows) < len(block):
             return self._scores(block, views)
+        raw = self._scores(block, views, first=1)
+        raw[:, 0] = rows
         self._tell(len(block))
-        return np.concatenate([np.stack(rows)[:, None], self._scores(block, views[1:])], axis=1)
+        return raw
 
-    def _scores(self, block: Sequence[Probe], views: Sequence[ViewSpec]) -> NDArray[np.float32]:
-        """Scores (n, V, k); views of another size go through the model on their own."""
+    def _scores(
+        self, block: Sequence[Probe], views: Sequence[ViewSpec], first: int = 0
+    ) -> NDArray[np.float32]:
+        """Scores (n, V, k); views of another size go through the model on their own.
+
+        Those of the views before `first` are left open.
+        """
         setup = self.start.setup
-        sizes = np.array([view.enlarge for view in views])
+        sizes = np.array([view.enlarge for view in views[first:]])
         raw = np.empty((len(block), len(views), setup.n_scores), np.float32)
         for enlarge in np.unique(sizes):
-            places, plain = np.flatnonzero(sizes == enlarge), self.scene.runner
+            places, plain = first + np.flatnonzero(sizes == enlarge), self.scene.runner
             runner = plain if enlarge == 1 else plain.enlarged(int(enlarge))
-            motions = [view.motion for view in views if view.enlarge == enlarge]
+            motions = [views[place].motion for place in places.tolist()]
             raw[:, places] = runner.scores(block, motions, setup.feed, self._tell)
         return raw
 

@@ -143,4 +143,5 @@ def _can_be_cut(place: Place) -> bool:
     if isinstance(place, Unknown):
         return False
     pending = isinstance(place, Map) and place.pending is not None
-    return not pending and isinstance(place, Map | Tokens | Flat | Vector)
+    turned = isinstance(place, Tokens) and place.batch != 0
+    return not pending and not turned and isinstance(place, Map | Tokens | Flat | Vector)

@@ -12,8 +12,9 @@ from holdfast.diagnose.graph_facts import graph_facts
 from holdfast.diagnose.location_map import LocationMap, location_map
 from holdfast.diagnose.places import Map, Tokens, Vector
 from holdfast.diagnose.rules import walk_graph
+from holdfast.diagnose.spectrum import energy_above
 from holdfast.diagnose.telescoping import Attribution, as_scores, attribute, rolled
-from holdfast.diagnose.walking import Walked
+from holdfast.diagnose.walking import Seat, Walked
 from holdfast.metrics import halved_periods, relative_logit_drift, stride_phase_of
 from holdfast.records.causes import GraphFacts
 from holdfast.runtimes.image_graph import Array, UntoldError
@@ -25,6 +26,7 @@ _MAX_IMAGES, _MIN_IMAGES = 16, 2
 _MAX_BYTES = 256 << 20
 _DENSE_STRIDE = 8
 _HALF = 0.5
+_MAX_STRIDED = 16
 _PIXEL = (1, 1)
 
 Batch = NDArray[np.float32]
@@ -193,8 +195,14 @@ class _Run:
         stride: tuple[int, int],
     ) -> Evidence:
         """All of it."""
-        tap = self.taps.tensors([cut.tensor for cut in self.cuts[1:]])
-        tensors = [tap(batch) for batch in self.batches]
+        at_cuts, sampled = [cut.tensor for cut in self.cuts[1:]], _sampled(walked)
+        others = [name for name, _ in sampled if name != walked.graph.image]
+        names = list(dict.fromkeys([*at_cuts, *others]))
+        tap = self.taps.tensors(names)
+        held = [dict(zip(names, tap(batch), strict=True)) for batch in self.batches]
+        above = self._above(walked, sampled, held)
+        tensors = [[each[name] for name in at_cuts] for each in held]
+        del held
         whole = self.taps.tensors([self.cuts[-1].tensor])
         period_px = _period(stride, walked.input_size)
         pixel, *more = self._attributed(
@@ -205,7 +213,7 @@ class _Run:
         drifts = self._rolled_drifts(whole, still, rolls)
         floor = self._floor(still)
         return Evidence(
-            facts=graph_facts(walked),
+            facts=graph_facts(walked, above),
             sections=tuple(sections),
             period_px=period_px,
             period=period,
@@ -219,6 +227,23 @@ class _Run:
             n_images=self.n,
             n_forwards=round(self.taps.forwards),
         )
+
+    def _above(
+        self,
+        walked: Walked,
+        sampled: Sequence[tuple[str, Seat]],
+        held: Sequence[Mapping[str, Array]],
+    ) -> dict[str, float | None]:
+        """By operator that samples: the share of what comes to it above its new Nyquist limit."""
+        found: dict[str, float | None] = {}
+        for name, seat in sampled:
+            place, from_image = walked.places[name], name == walked.graph.image
+            if isinstance(place, Map):
+                parts = self.batches if from_image else [each[name] for each in held]
+                # a batch of images has its channels first, whatever the model wants
+                at = (2, 3) if from_image else place.places
+                found[seat.op.name] = energy_above(np.concatenate(parts)[: self.n], at, seat.stride)
+        return found
 
     def _attributed(
         self,
@@ -277,6 +302,20 @@ class _Run:
             location_map([tensors[number] for tensors in few], cut.place)
             for number, cut in enumerate(self.cuts[1:])
         )
+
+
+def _sampled(walked: Walked) -> list[tuple[str, Seat]]:
+    """The maps that are sampled, before any padding of their own, and the operators that do it."""
+    makers = {name: op for op in walked.graph.ops for name in op.outputs}
+    found = []
+    for seat in walked.seats:
+        name = seat.op.inputs[0]
+        place = walked.places.get(name)
+        if isinstance(place, Map) and place.pending is not None:
+            name = makers[name].inputs[0]
+        if isinstance(place, Map) and max(seat.stride) > 1:
+            found.append((name, seat))
+    return found[:_MAX_STRIDED]
 
 
 def _period(stride: tuple[int, int], size: tuple[int, int]) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """What a walked graph says by itself: stride, receptive field, padding, head, odd operators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal, cast
 
 from holdfast.diagnose.fields import Axis
@@ -25,8 +25,13 @@ _Mode = Literal["constant", "reflect", "edge", "wrap"]
 _MODES: tuple[_Mode, ...] = ("constant", "reflect", "edge", "wrap")
 
 
-def graph_facts(walked: Walked) -> GraphFacts | None:
-    """The facts of a graph; None where no feature map reaches the scores."""
+def graph_facts(
+    walked: Walked, above: Mapping[str, float | None] | None = None
+) -> GraphFacts | None:
+    """The facts of a graph; None where no feature map reaches the scores.
+
+    `above` is the share of energy above the Nyquist limit that comes to strided operators, by name.
+    """
     found = last_map(walked)
     if found is None:
         return None
@@ -42,7 +47,7 @@ def graph_facts(walked: Walked) -> GraphFacts | None:
         padding_modes=tuple(
             mode for mode in _MODES if any(seat.mode == mode for seat in walked.seats)
         ),
-        strided=tuple(_strided(walked))[:_MAX_ROWS],
+        strided=tuple(_strided(walked, above or {}))[:_MAX_ROWS],
         notes=tuple(_notes(walked))[:_MAX_ROWS],
     )
 
@@ -93,7 +98,7 @@ def _location_share(seat: Seat) -> float | None:
     return location_share(weights, positions, channels_last=head.channels_last)
 
 
-def _strided(walked: Walked) -> Iterator[StridedOp]:
+def _strided(walked: Walked, above: Mapping[str, float | None]) -> Iterator[StridedOp]:
     for seat in walked.seats:
         if max(seat.stride) > 1:
             yield StridedOp(
@@ -102,6 +107,7 @@ def _strided(walked: Walked) -> Iterator[StridedOp]:
                 stride=seat.stride,
                 smoothing=cast("Literal['none', 'average', 'blur']", seat.smoothing),
                 stop_band_share=stop_band_share(seat.kernel, seat.stride),
+                activation_share=above.get(seat.op.name),
             )
 
 

@@ -8,7 +8,17 @@ from numpy.typing import NDArray
 from holdfast.diagnose.fields import Axis
 from holdfast.runtimes.image_graph import Array
 
-__all__ = ["Flat", "Map", "Pending", "Place", "Tokens", "Unknown", "Vector", "moved"]
+__all__ = [
+    "Flat",
+    "Map",
+    "Pairs",
+    "Pending",
+    "Place",
+    "Tokens",
+    "Unknown",
+    "Vector",
+    "moved",
+]
 
 
 @dataclass(frozen=True)
@@ -43,18 +53,29 @@ class Map:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The positions of a map in a row along one axis, behind `extra` tokens that have no place."""
+    """The positions of a map in a row along one axis, behind `extra` tokens that have no place.
+
+    `batch` is the axis of the images; only where it is the first can a graph be cut.
+    """
 
     rank: int
     place: int
     y: Axis
     x: Axis
     extra: int = 0
+    batch: int = 0
 
     @property
     def count(self) -> int:
         """Tokens, with the extra ones."""
         return self.y.size * self.x.size + self.extra
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A number for each pair of tokens, in the last two axes: what attention makes of them."""
+
+    of: Tokens
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ class Unknown:
     """It is not known what a shift does to this tensor."""
 
 
-Place = Map | Tokens | Flat | Vector | Unknown
+Place = Map | Tokens | Pairs | Flat | Vector | Unknown
 
 
 def moved(tensor: Array, place: Place, shift_px: tuple[int, int]) -> Array:

@@ -6,8 +6,9 @@ from typing import cast
 
 import numpy as np
 
+from holdfast.diagnose.attention_rules import attended, bias_detail, is_relative
 from holdfast.diagnose.fields import Axis, merged
-from holdfast.diagnose.places import Flat, Map, Place, Tokens, Unknown, Vector
+from holdfast.diagnose.places import Flat, Map, Pairs, Place, Tokens, Unknown, Vector
 from holdfast.diagnose.walking import Seat, Walk, lost, note, on_vectors
 from holdfast.records.causes import PieceKind, StaticCode
 from holdfast.runtimes.image_graph import Array, Op
@@ -51,6 +52,8 @@ def varies(value: Array, place: Place) -> bool:
         return _varies_along(np.moveaxis(value, -back, 0)[place.extra :], value.ndim)
     if isinstance(place, Flat):
         return _varies_in_row(value, place)
+    if isinstance(place, Pairs):
+        return any(_varies_along(value, back) for back in (1, 2))
     return False
 
 
@@ -107,15 +110,22 @@ def _pointwise(walk: Walk, op: Op) -> tuple[Seat, Place]:
         return lost(op)
     if any(value is None for value in constants):
         return lost(op)
-    if op.kind not in _PER_CHANNEL and any(
-        value is not None and varies(value, place) for value in constants
-    ):
-        detail = "a constant that differs between positions is combined with the map"
-        return Seat(op, PieceKind.position, notes=note(StaticCode.position_constant, detail)), place
+    varying = [value for value in constants if value is not None and varies(value, place)]
+    if op.kind not in _PER_CHANNEL and varying:
+        return Seat(op, PieceKind.position, notes=_position_note(varying, place)), place
     if isinstance(place, Vector):
         return Seat(op, PieceKind.exact), place
     linear = op.kind in _LINEAR or (op.kind in ("Mul", "Div") and len(given) == 1)
     return Seat(op, PieceKind.exact if linear else PieceKind.nonlinearity, notes=notes), place
+
+
+def _position_note(varying: Sequence[Array], place: Place) -> tuple[tuple[StaticCode, str], ...]:
+    if isinstance(place, Pairs):
+        relative = all(is_relative(value, place.of) for value in varying)
+        code = StaticCode.position_relative if relative else StaticCode.position_constant
+        return note(code, bias_detail(relative=relative))
+    detail = "a constant that differs between positions is combined with the map"
+    return note(StaticCode.position_constant, detail)
 
 
 def _together(
@@ -158,6 +168,8 @@ def _softmax(walk: Walk, op: Op) -> tuple[Seat, Place]:
         return Seat(op, PieceKind.exact), place
     if isinstance(place, Map) and axis % place.rank not in place.places:
         return Seat(op, PieceKind.nonlinearity), place
+    if isinstance(place, Pairs) and axis % place.of.rank == place.of.rank - 1:
+        return Seat(op, PieceKind.nonlinearity), place
     return lost(op)
 
 
@@ -188,6 +200,13 @@ def _map_reduced(op: Op, place: Map, axes: set[int]) -> tuple[Seat, Place]:
     return Seat(op, PieceKind.nonlinearity), replace(place, rank=len(kept), places=(y, x))
 
 
+def _product(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    """Tokens by tokens, or anything by weights."""
+    given = walk.given(op)
+    met = attended(given[0], given[1]) if len(given) == 2 else None  # noqa: PLR2004 - a product
+    return _dense(walk, op) if met is None else (Seat(op, PieceKind.nonlinearity), met)
+
+
 def _dense(walk: Walk, op: Op) -> tuple[Seat, Place]:
     given = walk.given(op)
     if done := on_vectors(op, given):
@@ -213,6 +232,6 @@ POINT_RULES = {
     **dict.fromkeys((*_LINEAR, *_CURVED), _pointwise),
     **dict.fromkeys(_NORMS, _norm),
     **dict.fromkeys(_REDUCTIONS, _reduction),
-    **dict.fromkeys(_DENSE, _dense),
+    **dict.fromkeys(_DENSE, _product),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
 }

@@ -53,9 +53,14 @@ _PATCHES = (
     "Low-pass before every sampling; but a stride of {stride} px in one operator is too much for a "
     "blur of 3 or 4 taps: smaller strides, or overlapping patches, are needed there."
 )
+_RELATIVE = (
+    "The positions are relative already: equivariant inside, but not at the border, where a token "
+    "has neighbours on one side only. Keep a margin around what matters, or train with shifts."
+)
 _MANY = 4
 _PARITY = " An input side one pixel larger makes the padding of the strided layers even."
 _CUT = 400
+_ABSOLUTE = {StaticCode.position_constant, StaticCode.coordinates}
 
 
 def remedy_of(label: CauseLabel, facts: GraphFacts | None) -> str:
@@ -66,6 +71,10 @@ def remedy_of(label: CauseLabel, facts: GraphFacts | None) -> str:
     largest = max((max(op.stride) for op in facts.strided), default=1)
     if label is CauseLabel.aliasing and largest >= _MANY:
         text = _PATCHES.format(stride=largest)
+    codes = {note.code for note in facts.notes}
+    relative = StaticCode.position_relative in codes and not codes & _ABSOLUTE
+    if label is CauseLabel.position_embed and relative:
+        text = _RELATIVE
     uneven = any(note.code is StaticCode.uneven_padding for note in facts.notes)
     if label is CauseLabel.padding and uneven:
         text += _PARITY

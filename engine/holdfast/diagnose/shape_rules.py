@@ -17,14 +17,13 @@ def _transpose(walk: Walk, op: Op) -> tuple[Seat, Place]:
     place, perm = walk.places[op.inputs[0]], op.ints("perm")
     if isinstance(place, Vector):
         return Seat(op, PieceKind.exact), place
-    if not perm or perm[0] != 0:
-        return lost(op)
     seat = Seat(op, PieceKind.exact)
-    if isinstance(place, Map) and len(perm) == place.rank:
+    if isinstance(place, Map) and len(perm) == place.rank and perm[0] == 0:
         y, x = (perm.index(axis) for axis in place.places)
         return seat, replace(place, places=(y, x))
     if isinstance(place, Tokens) and len(perm) == place.rank:
-        return seat, replace(place, place=perm.index(place.place))
+        batch, tokens = perm.index(place.batch), perm.index(place.place)
+        return seat, replace(place, place=tokens, batch=batch)
     return lost(op)
 
 
@@ -71,7 +70,8 @@ def _row_reshaped(place: Flat | Tokens, shape: tuple[int, ...]) -> Place | None:
     size = (place.y.size, place.x.size)
     if place.extra == 0 and place.place == place.rank - 1 and shape[-2:] == size:
         return Map(len(shape), (len(shape) - 2, len(shape) - 1), place.y, place.x)
-    if place.place == 1 and len(shape) > _FLAT_RANK and shape[1] == place.count:
+    first = (place.batch, place.place) == (0, 1)
+    if first and len(shape) > _FLAT_RANK and shape[1] == place.count:
         return replace(place, rank=len(shape))
     return None
 
@@ -96,6 +96,8 @@ def _squeeze(walk: Walk, op: Op) -> tuple[Seat, Place]:
     place, axes = walk.places[op.inputs[0]], walk.argument(op, 1, "axes")
     if isinstance(place, Vector):
         return Seat(op, PieceKind.exact), place
+    if isinstance(place, Tokens) and op.kind == "Squeeze" and axes and len(axes) == 1:
+        return _without_axis(op, place, axes[0])
     if not isinstance(place, Map) or not axes:
         return lost(op)
     grows = op.kind == "Unsqueeze"
@@ -108,6 +110,16 @@ def _squeeze(walk: Walk, op: Op) -> tuple[Seat, Place]:
     return Seat(op, PieceKind.exact), replace(place, rank=rank, places=(y, x))
 
 
+def _without_axis(op: Op, place: Tokens, axis: int) -> tuple[Seat, Place]:
+    """Tokens without an axis that is neither theirs nor that of the images."""
+    gone = axis % place.rank
+    if gone in (place.batch, place.place):
+        return lost(op)
+    tokens, batch = (at - (at > gone) for at in (place.place, place.batch))
+    fewer = replace(place, rank=place.rank - 1, place=tokens, batch=batch)
+    return Seat(op, PieceKind.exact), fewer
+
+
 def _split(walk: Walk, op: Op) -> tuple[Seat, Place]:
     place = walk.places[op.inputs[0]]
     axis = op.number("axis", 0)
@@ -116,7 +128,7 @@ def _split(walk: Walk, op: Op) -> tuple[Seat, Place]:
     if isinstance(place, Map) and place.pending is None:
         inner = axis % place.rank not in (0, *place.places)
         return (Seat(op, PieceKind.exact), place) if inner else lost(op)
-    if isinstance(place, Tokens) and axis % place.rank not in (0, place.place):
+    if isinstance(place, Tokens) and axis % place.rank not in (place.batch, place.place):
         return Seat(op, PieceKind.exact), place
     return lost(op)
 
@@ -160,6 +172,8 @@ def _gather(walk: Walk, op: Op) -> tuple[Seat, Place]:
     if isinstance(place, Tokens) and axis % place.rank == place.place and at is not None:
         only_extra = at.size == 1 and 0 <= int(at.ravel()[0]) < place.extra
         return (Seat(op, PieceKind.exact), Vector()) if only_extra else lost(op)
+    if isinstance(place, Tokens) and at is not None and at.ndim == 0:
+        return _without_axis(op, place, axis)
     return lost(op)
 
 

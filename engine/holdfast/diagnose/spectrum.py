@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from holdfast.runtimes.image_graph import Array
 
-__all__ = ["location_share", "stop_band_share"]
+__all__ = ["energy_above", "location_share", "stop_band_share"]
 
 _MAX_KERNELS = 4096
 
@@ -33,6 +33,37 @@ def stop_band_share(kernel: Array | None, stride: tuple[int, int]) -> float:
     )
     passed = float(np.einsum("khw,hi,kij,wj->", wide, rows, wide, columns, optimize=True))
     return float(np.clip(1.0 - passed / total, 0.0, 1.0))
+
+
+def energy_above(maps: Array, places: tuple[int, int], stride: tuple[int, int]) -> float | None:
+    """AVR: the share of the energy of maps that lies above the Nyquist limit of a stride.
+
+    `sum |F|^2` over |f_y| > 1/(2 s_y) or |f_x| > 1/(2 s_x), over `sum |F|^2` (science reference,
+    section 5.1). The maps are taken as periodic.
+
+    Args:
+        maps: real, at least two-dimensional.
+        places: the axes of y and x.
+        stride: along y and x.
+
+    Returns:
+        In [0, 1]; None where the maps are all 0 or hold whole numbers, whose zero is anywhere.
+    """
+    if maps.dtype.kind != "f":
+        return None
+    grid = np.moveaxis(maps, places, (-2, -1))
+    height, width = grid.shape[-2:]
+    power = np.abs(np.fft.rfft2(grid)) ** 2
+    total_of = power.reshape(-1, *power.shape[-2:]).sum(axis=0, dtype=np.float64)
+    twice = np.full(total_of.shape[1], 2.0)  # a real map: every other column stands for two
+    twice[0] = 1.0
+    if width % 2 == 0:
+        twice[-1] = 1.0
+    total_of *= twice
+    f_y, f_x = np.abs(np.fft.fftfreq(height)), np.fft.rfftfreq(width)
+    above = (f_y[:, None] > 0.5 / stride[0]) | (f_x > 0.5 / stride[1])
+    total = float(total_of.sum())
+    return min(1.0, float(total_of[above].sum()) / total) if total > 0 else None
 
 
 def _pass_band(taps: int, stride: int) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ same kernel. ADR 0011 has the measurements.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from holdfast.geometry.frame import Size, Window
 from holdfast.geometry.motions import IDENTITY
 from holdfast.geometry.protocol import Canvas, View, unseen_share
+from holdfast.geometry.scratch import scratch
 from holdfast.geometry.shrink import triangle
 from holdfast.geometry.spatial import Affine, Spatial, as_spatial
 from holdfast.geometry.warp import sources, view_to_canvas
@@ -24,6 +24,7 @@ from holdfast.geometry.warp import sources, view_to_canvas
 __all__ = ["Blur", "blur_kernels", "still_kernel"]
 
 _STEP_PX = 1e-3
+Rows = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Blur:
         down, across = _weights(as_spatial(self.of), (window.height, window.width), channels)
         margin = max(len(down), len(across)) - 1
         around = window.grown(margin)
-        patch = np.empty((around.height, around.width, channels), np.float32)
+        patch = scratch("patch", (around.height, around.width, channels))
         IDENTITY.view(canvas, around, fill, patch)
         flat = patch.reshape(around.height, -1)
         blurred = _blurred(flat, down, across, (margin, channels))
@@ -113,30 +114,41 @@ def blur_kernels(warp: Spatial, size: Size) -> tuple[NDArray[np.float32], NDArra
     return down, across
 
 
-def _blurred(
-    flat: NDArray[np.float32],
-    down: NDArray[np.float32],
-    across: NDArray[np.float32],
-    layout: tuple[int, int],
-) -> NDArray[np.float32]:
-    """(H, W * c) from `flat` (H + 2 margin, (W + 2 margin) * c); `layout` is (margin, c)."""
+def _blurred(flat: Rows, down: Rows, across: Rows, layout: tuple[int, int]) -> Rows:
+    """(H, W * c) from `flat` (H + 2 margin, (W + 2 margin) * c); `layout` is (margin, c).
+
+    In buffers that are kept, for the next call of this thread only.
+    """
     margin, channels = layout
     height, width = flat.shape[0] - 2 * margin, flat.shape[1] - 2 * margin * channels
+    summed = scratch("summed", (flat.shape[0], width))
 
-    def line(shift: int) -> NDArray[Any]:
-        """The rows `shift` below, blurred across."""
-        rows = flat[margin + shift : margin + shift + height]
+    def line(rows: Rows, out: Rows) -> Rows:
+        """Rows, blurred across."""
 
-        def beside(step: int) -> NDArray[np.float32]:
+        def beside(step: int) -> Rows:
             start = (margin + step) * channels
             return rows[:, start : start + width]
 
-        total: NDArray[Any] = across[0] * beside(0)
+        np.multiply(across[0], beside(0), out=out)
         for step in range(1, len(across)):
-            total += across[step] * (beside(step) + beside(-step))
-        return total
+            both = np.add(beside(step), beside(-step), out=summed[: len(out)])
+            both *= across[step]
+            out += both
+        return out
 
-    total = down[0] * line(0)
+    if across.shape[1] == 1:  # the same in every row: each is blurred once
+        every = line(flat, scratch("lines", (flat.shape[0], width)))
+        lines = {shift: every[margin + shift :][:height] for shift in range(-margin, margin + 1)}
+    else:
+        lines = {
+            shift: line(flat[margin + shift :][:height], scratch(f"line{shift}", (height, width)))
+            for shift in range(1 - len(down), len(down))
+        }
+    total = scratch("total", (height, width))
+    np.multiply(down[0], lines[0], out=total)
     for shift in range(1, len(down)):
-        total += down[shift] * (line(shift) + line(-shift))
-    return np.asarray(total)
+        both = np.add(lines[shift], lines[-shift], out=summed[:height])
+        both *= down[shift]
+        total += both
+    return total

@@ -51,13 +51,28 @@ class Occlude:
 
 def _cover_strips(shift: Shift, canvas: Canvas, window: Window, fill: int, out: View) -> None:
     size = (canvas.shape[0], canvas.shape[1])
-    entering, filled = new_pixels(shift, size, window)
-    if entering.any():
+    entering, leaving, lost = _places(shift, size, window)
+    if len(entering[0]):
         moved = np.empty_like(out)
         shift.view(canvas, window, fill, moved)
         mean = moved[entering].mean(axis=0, dtype=np.float64)
-        out[entering[::-1, ::-1]] = mean.astype(np.float32)
-    out[filled[::-1, ::-1]] = fill
+        out[leaving] = mean.astype(np.float32)
+    if len(lost[0]):
+        out[lost] = fill
+
+
+_Places = tuple[NDArray[np.intp], ...]
+
+
+@lru_cache(maxsize=128)
+def _places(shift: Shift, canvas: Size, window: Window) -> tuple[_Places, _Places, _Places]:
+    """Where content enters, and the turned places where it leaves and where there is none."""
+    entering, filled = new_pixels(shift, canvas, window)
+    return (
+        np.nonzero(entering),
+        np.nonzero(entering[::-1, ::-1]),
+        np.nonzero(filled[::-1, ::-1]),
+    )
 
 
 @lru_cache(maxsize=128)

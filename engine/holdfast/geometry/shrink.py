@@ -3,8 +3,6 @@
 At zoom 1 the triangle is the bilinear kernel, so the two meet without a step.
 """
 
-import math
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,10 +13,17 @@ from scipy import sparse
 
 from holdfast.geometry.frame import Size, Window
 from holdfast.geometry.protocol import Canvas, View, is_planar
+from holdfast.geometry.scratch import scratch
 
-__all__ = ["Operator", "resample", "shrink", "shrink_fill_share", "shrink_operators", "triangle"]
+__all__ = [
+    "Operator",
+    "resample",
+    "shrink",
+    "shrink_fill_share",
+    "shrink_operators",
+    "triangle",
+]
 
-_BUFFERS = threading.local()
 _CV_CHANNELS = 4
 
 
@@ -52,7 +57,7 @@ def shrink(
     size = (canvas.shape[0], canvas.shape[1])
     rows, columns = shrink_operators(size, window, zoom, shift_px)
     used = canvas[rows.start : rows.stop, columns.start : columns.stop]
-    above = _scratch("above", used.shape)
+    above = scratch("above", used.shape)
     np.subtract(used, np.float32(fill), out=above, dtype=np.float32)  # so that outside is zero
     resample(above, rows.weights, columns.weights, out)
     out += np.float32(fill)
@@ -66,7 +71,7 @@ def resample(
     (width, across) = columns.shape
     tall = rows @ pixels.reshape(available, across * channels)
     # OpenCV transposes pixels many times faster than numpy copies a transposed array.
-    turned = _scratch("turned", (across, height, channels))
+    turned = scratch("turned", (across, height, channels))
     _transpose(tall.reshape(height, across, channels), turned)
     wide = columns @ turned.reshape(across, height * channels)
     _transpose(wide.reshape(width, height, channels), out)
@@ -83,15 +88,6 @@ def _transpose(pixels: View, out: View) -> None:
     turned = cv2.transpose(pixels, dst=out)
     if turned is not out:  # OpenCV does not write into every layout
         out[...] = np.asarray(turned, np.float32).reshape(out.shape)
-
-
-def _scratch(name: str, shape: tuple[int, ...]) -> View:
-    """A buffer of this thread for one call: fresh megabytes cost more than the arithmetic."""
-    buffer: View | None = getattr(_BUFFERS, name, None)
-    if buffer is None or buffer.size < math.prod(shape):
-        buffer = np.empty(math.prod(shape), np.float32)
-        setattr(_BUFFERS, name, buffer)
-    return buffer[: math.prod(shape)].reshape(shape)
 
 
 @lru_cache(maxsize=4096)

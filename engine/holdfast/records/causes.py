@@ -53,6 +53,7 @@ class StaticCode(StrEnum):
     skew = "SKEW"
     head_flatten = "HEAD_FLATTEN"
     position_constant = "POS_CONST"
+    position_relative = "POS_REL"
     coordinates = "COORDCONV"
 
 
@@ -85,8 +86,10 @@ class AxisFacts(Record):
 class StridedOp(Record):
     """An operator that samples its input.
 
-    `stop_band_share`: the share of the energy of its kernel (a delta where it has none) above the
-    new Nyquist limit, for white input; 0 is best.
+    `stop_band_share` (A): the share of the energy of its kernel (a delta where it has none) above
+    the new Nyquist limit, for white input; 0 is best. `activation_share` (AVR): of what really
+    comes to it, the share of the energy above that limit, constant part included; 0: there is
+    nothing to alias. None where it was not looked at.
     """
 
     op: Name
@@ -94,6 +97,7 @@ class StridedOp(Record):
     stride: tuple[int, int]
     smoothing: Literal["none", "average", "blur"]
     stop_band_share: Annotated[float, Field(ge=0, le=1)] | None
+    activation_share: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class StaticNote(Record):

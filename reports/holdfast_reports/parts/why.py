@@ -114,6 +114,10 @@ def _graph_facts(graph: GraphFacts) -> Iterator[Fact]:
     bare = [op for op in graph.strided if op.smoothing == "none"]
     if graph.strided:
         yield Fact("Strided operators without low-pass", f"{len(bare)} of {len(graph.strided)}")
+    seen = [op.activation_share for op in graph.strided if op.activation_share is not None]
+    if seen:
+        words = f"{percent(round(max(seen), 3))} of the energy at the worst of them"
+        yield Fact("Detail that sampling cannot hold", words)
 
 
 def _field(axis: AxisFacts) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from holdfast.diagnose.spectrum import location_share, stop_band_share
+from holdfast.diagnose.spectrum import energy_above, location_share, stop_band_share
 
 _FILTERS = {"none": [1], "rect": [1, 1], "tri": [1, 2, 1], "bin4": [1, 3, 3, 1], "avg4": [1] * 4}
 # science reference, section 5.1: separable, white input
@@ -56,3 +56,34 @@ def test_the_location_share_of_equal_and_of_lonely_weights(*, channels_last: boo
 def test_weights_that_do_not_fit_have_no_location_share() -> None:
     assert location_share(np.ones((7, 2)), 4, channels_last=False) is None
     assert location_share(np.zeros((8, 2)), 4, channels_last=False) is None
+
+
+def _tones(height: int, width: int, tones: list[tuple[float, int, int]]) -> np.ndarray:
+    """A sum of cosines; of each its amplitude and its whole periods along y and x."""
+    y, x = np.mgrid[:height, :width]
+    waves = [a * np.cos(2 * np.pi * (fy * y / height + fx * x / width)) for a, fy, fx in tones]
+    return np.sum(waves, axis=0).astype(np.float32)
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 24), (30, 36)])
+def test_the_energy_of_known_tones_above_the_limit_of_a_stride(height: int, width: int) -> None:
+    """A cosine has half its squared amplitude, a constant all of it; on the limit is not above."""
+    below, on_limit = (3.0, 1, 2), (1.0, 0, width // 4)
+    above = [(2.0, 0, width // 4 + 1), (0.5, height // 2 - 1, 0)]
+    wave = _tones(height, width, [below, on_limit, *above]) + 5
+    share = (4 / 2 + 0.25 / 2) / (25 + 9 / 2 + 1 / 2 + 4 / 2 + 0.25 / 2)
+    assert energy_above(wave, (0, 1), (2, 2)) == pytest.approx(share, abs=1e-5)
+    turned = np.stack([wave.T, wave.T])[None]
+    assert energy_above(turned, (3, 2), (2, 2)) == pytest.approx(share, abs=1e-5)
+
+
+def test_each_axis_has_the_limit_of_its_own_stride() -> None:
+    wave = _tones(32, 32, [(1.0, 6, 0), (2.0, 0, 6)])
+    assert energy_above(wave, (0, 1), (4, 1)) == pytest.approx(1 / 5, abs=1e-5)
+    assert energy_above(wave, (0, 1), (1, 4)) == pytest.approx(4 / 5, abs=1e-5)
+    assert energy_above(wave, (0, 1), (1, 1)) == 0
+
+
+def test_nothing_and_whole_numbers_have_no_share() -> None:
+    assert energy_above(np.zeros((4, 4), np.float32), (0, 1), (2, 2)) is None
+    assert energy_above(np.ones((4, 4), np.uint8), (0, 1), (2, 2)) is None

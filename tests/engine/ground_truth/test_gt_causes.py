@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import toys
 import truth_nets
@@ -67,6 +68,20 @@ def test_gt23_each_piece_does_what_numpy_says_and_the_cause_is_named(
     # 1 + sum of (k - 1) jumps: three 3 x 3 at 1, 2, 4; two samplings at 1, 2
     assert causes.graph.horizontal.receptive_field_px == 1 + 2 * (1 + 2 + 4) + (taps - 1) * (1 + 2)
     assert {op.smoothing for op in causes.graph.strided} == {"blur" if net.blur else "none"}
+    above = {op.op: op.activation_share for op in causes.graph.strided}
+    assert above == pytest.approx(_above_the_limit(net, moved), rel=1e-3)
+
+
+def _above_the_limit(net: FourCauses, images: NDArray[np.float64]) -> dict[str, float]:
+    """Of what comes to each sampling by 2, the energy above a quarter of a cycle per pixel."""
+    found, z = {}, images
+    for name, layer, _ in net.layers():
+        if name.startswith("down"):
+            power = np.abs(np.fft.fft2(z)) ** 2
+            high = [np.abs(np.fft.fftfreq(side)) > 0.25 for side in z.shape[2:]]
+            found[name] = float(power[..., high[0][:, None] | high[1]].sum() / power.sum())
+        z = layer(z)
+    return found
 
 
 def test_gt23_without_sampling_there_is_no_cause_and_shares_add_to_one(tmp_path: Path) -> None:

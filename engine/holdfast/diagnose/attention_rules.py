@@ -1,0 +1,67 @@
+"""Attention: products of tokens with tokens, and what is added to them by position."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from holdfast.diagnose.places import Pairs, Place, Tokens
+from holdfast.runtimes.image_graph import Array
+
+__all__ = ["attended", "bias_detail", "is_relative"]
+
+_TINY = 1e-3
+
+
+def attended(first: Place, second: Place) -> Pairs | Tokens | None:
+    """What a matrix product of two tensors of one row of tokens is; None for all others.
+
+    Queries (..., N, d) by keys (..., d, N) give a number for each pair. Weights of pairs
+    (..., N, N) by values (..., N, d) give tokens again, each of which has seen all.
+    """
+    if not isinstance(second, Tokens) or second.batch != 0:
+        return None
+    if isinstance(first, Tokens):
+        row = replace(first, place=first.rank - 2)
+        fits = first == row and second == replace(row, place=first.rank - 1)
+        return Pairs(row) if fits else None
+    if isinstance(first, Pairs) and _same_row(first.of, second):
+        return replace(
+            second, y=replace(second.y, sees_all=True), x=replace(second.x, sees_all=True)
+        )
+    return None
+
+
+def _same_row(pairs: Tokens, values: Tokens) -> bool:
+    """Keys and values may have come different ways; they are the same positions."""
+    sizes = (pairs.y.size, pairs.x.size, pairs.extra, pairs.rank)
+    return values.place == values.rank - 2 and sizes == (
+        values.y.size,
+        values.x.size,
+        values.extra,
+        values.rank,
+    )
+
+
+def is_relative(value: Array, tokens: Tokens) -> bool:
+    """Whether a bias (..., N, N) depends on the distance between two positions alone.
+
+    Such a bias rolls along with the tokens everywhere but across the border.
+    """
+    if value.ndim < 2 or value.shape[-2:] != (tokens.count, tokens.count):  # noqa: PLR2004 - pairs
+        return False
+    height, width, start = tokens.y.size, tokens.x.size, tokens.extra
+    grid = value[..., start:, start:].astype(np.float64)
+    grid = grid.reshape(-1, height, width, height, width)
+    down = grid[:, 1:, :, 1:, :] - grid[:, :-1, :, :-1, :]
+    across = grid[:, :, 1:, :, 1:] - grid[:, :, :-1, :, :-1]
+    apart = max((float(np.abs(each).max()) for each in (down, across) if each.size), default=0.0)
+    return apart <= _TINY * max(float(np.abs(grid).max()), 1e-30)
+
+
+def bias_detail(*, relative: bool) -> str:
+    """What the graph shows, in words."""
+    if relative:
+        return (
+            "attention has a bias by the distance of two positions: equal inside, not at the border"
+        )
+    return "attention has a bias for each pair of positions"
