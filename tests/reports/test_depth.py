@@ -230,7 +230,7 @@ def test_the_page_shows_all_of_it(result: AuditResult) -> None:
         "Who is hit hardest",
         "Worst of k motions",
         "same resampling, not moved",
-        "0, the largest relative difference between two runs on the same views",
+        "0, the largest relative difference between two runs on the same views of the first images",
         "on the first 100 images of the seeded order",
     ):
         assert words in page.text, words

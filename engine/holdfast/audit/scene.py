@@ -26,7 +26,8 @@ _CANVAS_BYTES = 256 << 20
 _BLOCK_BYTES = 32 << 20
 _MIN_IMAGES = 2
 _MAX_BLOCK = 64
-_SEQUENTIAL_BLOCK = 16
+_SEQUENTIAL_BLOCKS = (8, 16)
+_BUSY = 16
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,15 @@ class Scene:
         canvas_bytes = max(probe.canvas.nbytes for probe in first)
         score_bytes = 4 * len(self.layout.views(controls=True)) * prepared.setup.n_scores
         fitting = max(1, min(_BLOCK_BYTES // score_bytes, _CANVAS_BYTES // canvas_bytes))
-        largest = _MAX_BLOCK if self.stopping() is None else _SEQUENTIAL_BLOCK
+        largest = _MAX_BLOCK if self.stopping() is None else self._sequential_block()
         # a power of two: blocks end where a part of the audit may end
         size = min(largest, 1 << fitting.bit_length() - 1)
         return Start(prepared.setup, size, prepared.unmoved)
+
+    def _sequential_block(self) -> int:
+        """Small, because an audit stops where a block ends; but lanes wait there for each other."""
+        few, more = _SEQUENTIAL_BLOCKS
+        return few if few * len(self.layout.plain) >= _BUSY * self.runner.batch else more
 
     def _first(self) -> list[Probe]:
         """A few dozen probes, fewer where their canvases are very large."""

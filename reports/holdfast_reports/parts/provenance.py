@@ -102,7 +102,7 @@ def _method(result: AuditResult) -> FactGroup:
         Fact(
             "Noise floor",
             f"{number(origin.noise_floor)}, the largest relative difference between two runs on "
-            "the same views",
+            "the same views of the first images",
         ),
         Fact("Intervals", text(origin.interval_method, 400)),
         Fact(

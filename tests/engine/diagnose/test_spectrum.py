@@ -62,7 +62,7 @@ def _tones(height: int, width: int, tones: list[tuple[float, int, int]]) -> np.n
     """A sum of cosines; of each its amplitude and its whole periods along y and x."""
     y, x = np.mgrid[:height, :width]
     waves = [a * np.cos(2 * np.pi * (fy * y / height + fx * x / width)) for a, fy, fx in tones]
-    return np.sum(waves, axis=0).astype(np.float32)
+    return np.asarray(np.sum(waves, axis=0), np.float32)
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 24), (30, 36)])
