@@ -11,11 +11,12 @@ import pytest
 import toys
 import truth_nets
 from auditing import LIMITS, measured, plan_of, rows_of, run
+from holdfast.audit.part import Span
 from holdfast.gate import judge, read_policy
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import Decision, GatePolicy
 from holdfast.sandbox.parent import AuditOutput, verify_result
-from inprocess import run_here
+from inprocess import part_here, run_here
 from toy_probes import class_folders, flat, noise, stripes
 
 SIZE, N = 16, 400
@@ -208,3 +209,20 @@ def test_the_search_finds_what_the_grid_finds(digits: Path, model: str, cheaper:
         assert found.value is not None
     assert len(rows_of(grid)) >= cheaper * len(rows_of(sought))
     assert measured(sought.result, "spatial.consistency").outcome == "not_applicable"
+
+
+@pytest.mark.parametrize(("side", "n_cells", "images"), [(224, 50, 8), (224, 5, 16), (16, 50, 16)])
+def test_it_looks_more_often_where_the_views_of_few_images_fill_the_lanes(
+    tmp_path: Path, side: int, n_cells: int, images: int
+) -> None:
+    """13 views of 224 x 224 x 3 px are a batch: 8 images with 50 cells make 31 of them."""
+    channels = 3 if side > SIZE else 1
+    shape = (side, side, channels) if channels > 1 else (side, side)
+    probes = flat(tmp_path / "p.zip", noise(4, *shape))
+    shifts = [[step, 0] for step in range(1, n_cells + 1)]
+    plan = plan_of(shifts_px=shifts)
+    model = toys.mean_pixel(channels=channels, size=(side, side))
+    policy = _policy(translation__consistency=0.5)
+    part, _ = part_here(model, probes, plan, Span(0, 64), policy=policy)
+    assert part.origin is not None
+    assert part.origin.block_images == images
