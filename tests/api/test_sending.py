@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from apiworld import MODEL, World
+from children import soon
 from holdfast.errors import HoldfastError
 from holdfast_cli import pieces
 from holdfast_cli.client import Client
@@ -89,7 +90,7 @@ def test_a_broken_upload_goes_on_where_it_was(world: World, address: str, large:
         sha256 = client.upload("model", large, "large.onnx", lambda *_: None)
     assert sha256 == _sha(large)
     assert world.stored() == [sha256]
-    assert len(carried) >= 3
+    assert soon(lambda: len(carried) >= 3)  # the road notes a connection when it has ended
     # Beginning anew each time would carry 10 MB in all.
     assert sum(carried) < 1.1 * large.stat().st_size
 
