@@ -29,7 +29,7 @@ from holdfast.runtimes.feed import Feed, candidates, feed_for
 
 __all__ = ["Choice", "Prepared", "Setup", "prepare"]
 
-_REPEATED = 16
+_REPEATED = 8
 
 
 @dataclass(frozen=True)
