@@ -32,7 +32,7 @@ from _nets import SIZES, export
 from _peers import PEER_IMAGES, PEER_PACKAGES, art_s, foolbox_s
 
 IMAGES = {"resnet18": 64, "mobilenet": 128, "small28": 4000}
-MEMORY_IMAGES = {"resnet18": 160, "mobilenet": 160, "small28": 8000}
+MEMORY_IMAGES = {"resnet18": 160, "mobilenet": 160, "small28": 4000}
 OF_BARE = {"resnet18": 0.95, "mobilenet": 0.85, "small28": 0.5}
 TIMES_ART, TIMES_FOOLBOX = 5.0, 1.0
 PACKAGES = ("onnxruntime", "numpy", "opencv-python-headless", "pillow", "torch", *PEER_PACKAGES)
