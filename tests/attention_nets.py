@@ -30,7 +30,10 @@ def bias_of(kind: str) -> NDArray[np.float64]:
 
 
 def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
-    """The ONNX file; `fused` makes queries, keys and values by one product, as exporters do."""
+    """The ONNX file; `fused` makes queries, keys and values by one product, as exporters do.
+
+    It also gathers the bias from a table, a row for each pair, by an index that is stored.
+    """
     draw = np.random.default_rng(4)
 
     def drawn(name: str, *shape: int) -> Any:
@@ -50,7 +53,14 @@ def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
         tensor("scale", [0.5]),
     ]
     if bias:
-        weights.append(tensor("bias", bias_of(bias)))
+        rows = bias_of(bias)[0].reshape(_HEADS, -1).T
+        pairs = np.arange(_TOKENS**2).reshape(_TOKENS, _TOKENS)
+        weights += [
+            tensor("bias", bias_of(bias)),
+            tensor("table", rows),
+            tensor("pairs", pairs, "int64"),
+            tensor("first", [0], "int64"),
+        ]
     nodes = [
         node("Conv", ["image", "patch"], "patches", strides=[_PATCH, _PATCH], name="patches"),
         node("Reshape", ["patches", "row"], "list"),
@@ -58,7 +68,7 @@ def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
         *(_fused() if fused else _apart()),
         node("MatMul", ["q", "k"], "product"),
         node("Mul", ["product", "scale"], "scaled"),
-        *([node("Add", ["scaled", "bias"], "biased", name="bias")] if bias else []),
+        *(_added(gathered=fused) if bias else []),
         node("Softmax", ["biased" if bias else "scaled"], "weights", axis=-1),
         node("MatMul", ["weights", "v"], "seen"),
         node("Transpose", ["seen"], "turned", perm=[0, 2, 1, 3]),
@@ -72,6 +82,18 @@ def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
     kept = [each for each in weights if each.name in used]
     image = value("image", ["n", 1, SIZE, SIZE])
     return model(nodes, [image], [value("scores", ["n", _CLASSES])], kept)
+
+
+def _added(*, gathered: bool) -> list[NodeProto]:
+    add = node("Add", ["scaled", "by_pair" if gathered else "bias"], "biased", name="bias")
+    if not gathered:
+        return [add]
+    return [
+        node("Gather", ["table", "pairs"], "heads_last", axis=0),
+        node("Transpose", ["heads_last"], "by_head", perm=[2, 0, 1]),
+        node("Unsqueeze", ["by_head", "first"], "by_pair"),
+        add,
+    ]
 
 
 def _apart() -> list[NodeProto]:

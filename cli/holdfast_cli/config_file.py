@@ -150,7 +150,7 @@ class AuditBlock(Record):
         bool,
         Field(
             description="Ask why the scores move: rules on the graph of an ONNX model and about "
-            "5 % more runs, on at most 16 images."
+            "1 % more runs, on 2 to 16 images."
         ),
     ] = True
 

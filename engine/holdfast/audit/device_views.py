@@ -12,7 +12,7 @@ from holdfast.audit.pixels import Piece, ViewMaker
 from holdfast.geometry import Frame
 from holdfast.geometry.torch_warp import can_warp_batch, warp_batch
 from holdfast.runtimes.feed import Feed
-from holdfast.runtimes.protocol import OnDevice
+from holdfast.runtimes.protocol import OnDevice, Scores
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ _KEPT = 4
 
 @dataclass
 class DeviceViewMaker:
-    """Makes normalised views (n, c, h, w) on a device; what it cannot warp there it sends there.
+    """Feeds normalised views (n, c, h, w) made on a device; what it cannot warp there it sends.
 
     The same arithmetic as `ViewMaker` in float32: whole-pixel cells have the same bits, the others
     are within 1e-4 of full scale of it before they are normalised.
@@ -39,9 +39,19 @@ class DeviceViewMaker:
         default_factory=lambda: deque(maxlen=_KEPT)
     )
 
-    def make(self, pieces: Sequence[Piece]) -> "torch.Tensor":
-        """The views of all pieces, one after the other."""
-        views = [self._views(piece) for piece in pieces]
+    def scores(self, pieces: Sequence[Piece]) -> Scores:
+        """What the model says to the views of all pieces, one after the other.
+
+        The canvases are held until then: another lane may forget them, and the memory of what
+        nobody holds is given to that lane's work, which does not wait for the work of this one.
+        """
+        held = [self._canvases(piece) for piece in pieces]
+        return self.device.scores(self._batch(pieces, held))
+
+    def _batch(
+        self, pieces: Sequence[Piece], held: "Sequence[torch.Tensor | None]"
+    ) -> "torch.Tensor":
+        views = [self._views(*pair) for pair in zip(pieces, held, strict=True)]
         first = views[0]
         if len(views) == 1:
             return first
@@ -52,10 +62,10 @@ class DeviceViewMaker:
             done += len(some)
         return batch
 
-    def _views(self, piece: Piece) -> "torch.Tensor":
-        if not can_warp_batch(piece.motion):
+    def _views(self, piece: Piece, group: "torch.Tensor | None") -> "torch.Tensor":
+        if group is None:
             return self._sent(piece)
-        canvases = self._canvases(piece.group)[piece.start : piece.stop]
+        canvases = group[piece.start : piece.stop]
         window = self.frame.window((canvases.shape[2], canvases.shape[3]))
         views = warp_batch(canvases, piece.motion, window, self.fill)
         normal: Any = views  # the feed writes into both kinds of arrays
@@ -70,12 +80,17 @@ class DeviceViewMaker:
         maker = ViewMaker(self.frame, self.fill, self.feed, self.enlarge)
         return self.device.put(maker.make([piece], buffer))
 
-    def _canvases(self, group: tuple[Probe, ...]) -> "torch.Tensor":
-        """(n, c, h, w) uint8, channels in the model's order. Two threads may both send one."""
+    def _canvases(self, piece: Piece) -> "torch.Tensor | None":
+        """Those of the group, (n, c, h, w) uint8; None for a motion that is not known there.
+
+        Channels are in the model's order. Two threads may both send one.
+        """
+        if not can_warp_batch(piece.motion):
+            return None
         for probes, canvases in list(self._kept):
-            if probes is group:
+            if probes is piece.group:
                 return canvases
-        pixels = np.stack([probe.canvas[..., self.feed.sources] for probe in group])
+        pixels = np.stack([probe.canvas[..., self.feed.sources] for probe in piece.group])
         canvases = self.device.put(pixels.transpose(0, 3, 1, 2))
-        self._kept.append((group, canvases))
+        self._kept.append((piece.group, canvases))
         return canvases

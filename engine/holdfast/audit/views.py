@@ -185,7 +185,7 @@ class ViewRunner:
             queue = free.get()
             try:
                 with queue:
-                    return device.scores(maker.make(batch))
+                    return maker.scores(batch)
             finally:
                 free.put(queue)
 

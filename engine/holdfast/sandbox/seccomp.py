@@ -113,7 +113,7 @@ def _pretend(number: int) -> tuple[_Instruction, _Instruction]:
 def _sequenced_sockets(number: int) -> list[_Instruction]:
     """Allow the sockets that libcuda makes when it starts: local ones for sequenced packets.
 
-    They lead nowhere: to send, one has to be connected, and the filter denies connect() and bind().
+    They lead nowhere: to send, one has to be connected. connect() is denied, bind() does nothing.
     One for datagrams is refused: sendto() takes a path, so it reaches any socket of this machine.
     """
     return [

@@ -1,5 +1,6 @@
 """Views made on a device, here PyTorch's CPU in the place of a GPU, are those made of arrays."""
 
+import weakref
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -66,6 +67,8 @@ class Pixels:
         self.card = self.card.model_copy(update=card)
         self._there = there
         self.sent: list[np.dtype[Any]] = []
+        self.given: list[weakref.ref[torch.Tensor]] = []
+        self.alive: list[int] = []
 
     @property
     def on_device(self) -> OnDevice | None:
@@ -76,10 +79,13 @@ class Pixels:
 
     def put(self, array: NDArray[Any]) -> torch.Tensor:
         self.sent.append(array.dtype)
-        return torch.from_numpy(array.copy())
+        made = torch.from_numpy(array.copy())
+        self.given.append(weakref.ref(made))
+        return made
 
     def scores(self, batch: torch.Tensor) -> Scores:
         assert isinstance(batch, torch.Tensor)
+        self.alive.append(sum(tensor() is not None for tensor in self.given))
         return batch.flatten(1).numpy().copy()
 
     def __call__(self, batch: NDArray[np.float32]) -> Scores:
@@ -129,6 +135,15 @@ def test_what_travels_are_the_bytes_of_canvases_once_and_views_only_where_they_m
         groups = 3  # of neighbours of one size
         canvases = 0 if views else groups
         assert model.sent == [np.dtype(np.uint8)] * canvases + [np.dtype(np.float32)] * views
+
+
+def test_canvases_are_held_until_the_scores_of_their_views_are_there() -> None:
+    """More sizes than are kept, one image each, in one batch."""
+    model = Pixels(3, there=True)
+    block = [Probe(place, f"{place}", -1, noise(1, 40 + place, 40, 3)[0]) for place in range(9)]
+    feed = feed_for(InputSpec(preset=Preset.unit), 3)
+    ViewRunner(model, FRAME, 90).scores(block, [IDENTITY], feed, lambda _: None)
+    assert model.alive == [9]
 
 
 def test_a_device_has_larger_batches_and_two_of_them_on_their_way() -> None:
