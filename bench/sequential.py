@@ -4,9 +4,10 @@ For each net a full audit gives the numbers; then gates are judged sequentially 
 or clearly missed, in several random orders: their limit is 0.05 away from the bound of the interval
 that decides, or with `--from value` from the value itself, a closer call. Printed are the verdicts
 and the share of the full audit's forwards, median and range. A few orders tell little, so the last
-column runs the same tests, and no model, over the full audit's own numbers per image in 300 random
-orders: after how many images it is decided, median and quartiles, and the share of the forwards
-that it would take to stop right there. One argument: the folder with `models` and `images`.
+columns run the same tests, and no model, over the full audit's own numbers per image in 300 random
+orders: after how many images it is decided, and the share of the forwards that it takes to leave
+each family and to stop right there, late controls included; median and quartiles. One argument: the
+folder with `models` and `images`.
 
 No test that holds for every distribution of scores in [0, 1] can pass a gate 0.05 from the value on
 fewer than ln(20) / ln(1 + 0.05 / (1 - limit)) images, about 55: the next image might score 1.
@@ -17,6 +18,7 @@ import io
 import os
 import platform
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,6 +35,7 @@ from holdfast.audit.tally import Tally
 from holdfast.gate import judge, read_policy
 from holdfast.probes.pack import packed
 from holdfast.records.base import read_record
+from holdfast.records.families import Family
 from holdfast.records.job import ChildLimits
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
@@ -50,7 +53,8 @@ GATES = {
     "consistency of all three families": tuple(f"{family}.consistency" for family in FAMILIES),
 }
 AWAY = 0.05
-ORDERS, CONFIDENCE = 300, 0.95
+ORDERS = 300
+CONFIDENCE, CONTROLS = AuditPlan().confidence, AuditPlan().controls
 
 
 def audited(model: Path, data: Path, plan: AuditPlan, policy: GatePolicy | None) -> AuditOutput:
@@ -99,7 +103,7 @@ def measure(model: Path, data: Path, preset: str, seeds: int, start: str) -> Non
             print(
                 f"| {model.stem} | {name}, {words} | {judge(full, policy).decision} "
                 f"| {', '.join(verdicts)} | {_needed(full, found)} "
-                f"| {_anywhere(full, found, decided_at(policy, numbers))} |",
+                f"| {_anywhere(full, policy, numbers)} |",
                 flush=True,
             )
 
@@ -112,26 +116,36 @@ def _needed(full: AuditResult, found: Sequence[AuditResult]) -> str:
     return f"{images:g} of {full.probes.n_used} | {middle:.1%} ({min(rows):.1%} to {max(rows):.1%})"
 
 
-def _anywhere(full: AuditResult, found: Sequence[AuditResult], images: Sequence[int]) -> str:
+def _anywhere(full: AuditResult, policy: GatePolicy, numbers: Tally) -> str:
     """The image of the decision over many orders, and the share of forwards up to there."""
-    low, middle, high = np.quantile(images, (0.25, 0.5, 0.75))
-    per_image = statistics.median(each.samples.n_rows / each.probes.n_used for each in found)
-    return f"{middle:g} ({low:g} to {high:g}), {middle * per_image / full.samples.n_rows:.1%}"
+    draw = np.random.default_rng(0)
+    orders = [draw.permutation(numbers.n_images) for _ in range(ORDERS)]
+    found = np.array([decided_at(policy, numbers, order) for order in orders])
+    images, forwards = np.quantile(found, (0.25, 0.5, 0.75), axis=0).T
+    low, middle, high = forwards / full.samples.n_rows
+    return (
+        f"{images[1]:g} ({images[0]:g} to {images[2]:g}) | {middle:.1%} ({low:.1%} to {high:.1%})"
+    )
 
 
-def decided_at(policy: GatePolicy, numbers: Tally) -> list[int]:
-    """The image at which each of many random orders is decided, all of them where none is."""
+def decided_at(policy: GatePolicy, numbers: Tally, order: Sequence[np.intp]) -> tuple[int, int]:
+    """The image at which an order is decided, the last one where it is not; and its forwards."""
     seen = {a.id: numbers.numbers(a.id).values for a in policy.assertions}
-    draw, found = np.random.default_rng(0), []
-    for _ in range(ORDERS):
-        stopping, n = Stopping(policy, CONFIDENCE), 0
-        for image in draw.permutation(numbers.n_images):
-            if stopping.decided:
-                break
-            stopping.take(1, {name: values[[image]] for name, values in seen.items()})
-            n += 1
-        found.append(n)
-    return found
+    stopping, layout = Stopping(policy, CONFIDENCE), numbers.layout
+    n, forwards, images_of = 0, 0, Counter[Family]()
+    for image in order:
+        if stopping.decided:
+            break
+        families = stopping.needed(layout.families)
+        forwards += len(layout.views(controls=False, families=families))
+        images_of.update(families)
+        asked = {name: seen[name] for name in seen if Family(name.partition(".")[0]) in families}
+        stopping.take(1, {name: values[[image]] for name, values in asked.items()})
+        n += 1
+    if failing := stopping.failing:
+        few = min(CONTROLS, *(images_of[family] for family in failing))
+        forwards += few * len(layout.late(failing))
+    return n, forwards
 
 
 def main() -> None:
@@ -149,9 +163,9 @@ def main() -> None:
     )
     print(
         "| net | gate | full verdict | sequential verdicts | images | share of forwards "
-        f"| decided at, {ORDERS} orders |"
+        f"| images, {ORDERS} orders | share of forwards |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     for name, (images, preset) in NETS.items():
         with packed(assets / "images" / images) as data:
             measure(assets / "models" / name, data, preset, options.seeds, options.start)

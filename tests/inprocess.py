@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from holdfast.audit.part import Span, measure_part
 from holdfast.audit.scene import scene_of
 from holdfast.probes.probe_set import ProbeSet, content_digest, open_probes
 from holdfast.records.base import canonical_json
+from holdfast.records.job import Progress
 from holdfast.records.part import AuditPart
 from holdfast.records.plan import AuditPlan
 from holdfast.records.policy import GatePolicy
@@ -49,19 +50,25 @@ def _opened(model: bytes, probes: Path) -> Iterator[tuple[ModelUnderTest, ProbeS
 
 
 def run_here(
-    model: bytes, probes: Path, plan: AuditPlan, *, policy: GatePolicy | None = None
+    model: bytes,
+    probes: Path,
+    plan: AuditPlan,
+    *,
+    policy: GatePolicy | None = None,
+    around: Callable[[ModelUnderTest], ModelUnderTest] = lambda opened: opened,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> AuditOutput:
-    """What `auditing.run` does, without the child."""
+    """What `auditing.run` does, without the child; `around` may put a shell around the model."""
     samples = io.BytesIO()
     with _opened(model, probes) as (opened, images, origin):
         result = audit(
-            opened,
+            around(opened),
             images,
             plan,
             policy=policy,
             origin=origin,
             samples=samples,
-            on_progress=lambda _: None,
+            on_progress=on_progress,
         )
     return AuditOutput(result, canonical_json(result), samples.getvalue())
 

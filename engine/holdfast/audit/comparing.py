@@ -51,6 +51,29 @@ class Compared:
     fill: NDArray[np.float32]
     tolerance: float
 
+    def among(self, views: Sequence[ViewSpec]) -> "Compared":
+        """In their places among more views, which begin with the same references.
+
+        The others, which nobody took, look like their reference: no flip, no tie, no drift; and
+        they are never right.
+        """
+        if len(views) == len(self.views):
+            return self
+        at = {view: place for place, view in enumerate(self.views)}
+        taken = np.array([view in at for view in views])
+        source = np.array([at.get(view, view.against) for view in views], np.intp)
+        return Compared(
+            views=views,
+            predicted=self.predicted[:, source],
+            correct=self.correct[:, source] & taken,
+            margin=self.margin[:, source],
+            reference_probability=self.reference_probability[:, source],
+            predicted_probability=self.predicted_probability[:, source],
+            logit_drift=self.logit_drift[:, source],
+            fill=np.where(taken, self.fill[:, source], np.float32(0)),
+            tolerance=self.tolerance,
+        )
+
     @cached_property
     def against(self) -> NDArray[np.intp]:
         """Place of the view that each is compared with, (V,)."""

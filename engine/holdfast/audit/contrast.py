@@ -53,6 +53,8 @@ def contrast(
     """
     old, new = (_read(*each) for each in (baseline, candidate))
     _check(old[0], new[0])
+    _check_whole(old[1])
+    _check_whole(new[1])
     sides = _paired(old, new)
     alpha = 1.0 - new[0].plan.confidence
     changes = tuple(_measurements(*sides, margin, alpha))
@@ -104,6 +106,15 @@ def _check(old: AuditResult, new: AuditResult) -> None:
     }
     for reason, holds in reasons.items():
         if holds:
+            raise HoldfastError("not_comparable", reason=reason)
+
+
+def _check_whole(read: SamplesRead) -> None:
+    """Every family has to be there on all images: believed is what the samples hold."""
+    tally = read.tally
+    for family in {cell.family for cell in tally.layout.cells}:
+        if tally.images_of(family) < tally.n_images:
+            reason = f"an audit left the family {family} early; audit both with --full"
             raise HoldfastError("not_comparable", reason=reason)
 
 

@@ -64,8 +64,8 @@ def members(
     return found
 
 
-def certificate(tally: Tally) -> tuple[int, int] | None:
-    """Largest r whose every shift with |dx|, |dy| <= r is in the list, and how many images hold.
+def certificate(tally: Tally) -> tuple[int, int, int] | None:
+    """Largest r whose every shift with |dx|, |dy| <= r is in the list; images that hold, and all.
 
     Enumerating all whole-pixel shifts is a proof for this border rule (science reference, 2.9).
     """
@@ -77,7 +77,8 @@ def certificate(tally: Tally) -> tuple[int, int] | None:
     if reach == 0:
         return None
     inside = [at[shift] for r in range(1, reach + 1) for shift in _ring(r)]
-    return reach, int((~tally.flips(Family.translation)[:, inside].any(axis=1)).sum())
+    flips = tally.flips(Family.translation)
+    return reach, int((~flips[:, inside].any(axis=1)).sum()), len(flips)
 
 
 def _ring(r: int) -> list[tuple[int, int]]:
@@ -167,9 +168,9 @@ def _point(x: float, bad: NDArray[np.float64], estimator: Estimator) -> CurvePoi
 def _stride_phase(tally: Tally) -> Iterator[ResultCurve]:
     """How much of the drift under rolls vanishes at multiples of a period: 1 is pure aliasing."""
     # the mean, not the sum: rounding errors of many images must stay below the index's floor
+    n = tally.images_of(Family.circular)
     by_distance = {
-        tally.layout.cells[place].value("shift_px")[0]: float(tally.cells.logit_drift[place])
-        / tally.n_images
+        tally.layout.cells[place].value("shift_px")[0]: float(tally.cells.logit_drift[place]) / n
         for place in tally.layout.places(Family.circular)
         if tally.layout.cells[place].value("shift_px")[1] == 0
     }
@@ -188,7 +189,7 @@ def _stride_phase(tally: Tally) -> Iterator[ResultCurve]:
             id="stride_phase",
             family=Family.circular,
             unit="px",
-            n_images=tally.n_images,
+            n_images=n,
             points=tuple(points),
         )
 

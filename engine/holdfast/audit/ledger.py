@@ -13,6 +13,7 @@ from holdfast.audit.stopping import Stopping
 from holdfast.audit.tally import Tally
 from holdfast.families import Layout
 from holdfast.metrics import DegenerateWatch
+from holdfast.records.families import Family
 
 __all__ = ["Ledger"]
 
@@ -61,6 +62,12 @@ class Ledger:
         return self.stopping is not None and self.stopping.decided
 
     @property
+    def families(self) -> frozenset[Family]:
+        """What the next images are measured in."""
+        every = self.layout.families
+        return every if self.stopping is None else self.stopping.needed(every)
+
+    @property
     def inline_controls(self) -> bool:
         """Whether the first images are measured with their controls at once.
 
@@ -70,6 +77,7 @@ class Ledger:
         return self.stopping is None
 
     @property
-    def late_controls(self) -> bool:
-        """Whether the controls have to be measured now that all images are."""
-        return self.stopping is not None and self.stopping.failing
+    def late_controls(self) -> frozenset[Family]:
+        """Whose controls have to be measured now that all images are."""
+        failing = frozenset() if self.stopping is None else self.stopping.failing
+        return failing & {view.family for view in self.layout.controls}

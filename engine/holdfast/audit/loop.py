@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from holdfast.audit.samples import SampleWriter, search_views
 from holdfast.audit.scene import Scene, Start
 from holdfast.audit.searching import MEMORY, Ask, SpatialSearch
 from holdfast.families import ViewSpec
+from holdfast.records.families import Family
 from holdfast.records.job import Progress
 
 __all__ = ["Loop"]
@@ -55,6 +57,7 @@ class Loop:
         self._controlled = self.scene.plan.controls if self.ledger.inline_controls else 0
         images = max(0, self.stop - self.first)
         with_controls = max(0, min(self.stop, self._controlled) - self.first)
+        self._families = layout.families
         per_image = len(layout.plain) + len(layout.searched)
         self._total = images * per_image + with_controls * len(layout.controls)
         self._search: SpatialSearch | None = None
@@ -94,32 +97,53 @@ class Loop:
     def _scored(self, found: tuple[int, int, list[Probe]]) -> tuple[int, int, list[_Scored]]:
         """Exactly the first places have controls, wherever blocks and parts end."""
         first, stop, block = found
+        self._leave(self.stop - first)
         with_controls = frozenset(self.scene.reader.order[: self._controlled])
         cut = sum(probe.index in with_controls for probe in block)
         halves = []
         for half, controls in ((block[:cut], True), (block[cut:], False)):
             if half:
                 check_labels(_labels(half), self.start.setup.n_classes)
-                views = self.scene.layout.views(controls=controls)
+                views = self.scene.layout.views(controls=controls, families=self._families)
                 halves.append(_Scored(half, views, self._with_known(half, views)))
         return first, stop, halves
 
+    def _leave(self, images: int) -> None:
+        """Leave the families that are decided; a part behind the first cannot know any."""
+        if self.first > 0:
+            return
+        before = self._views()
+        self._families = self.ledger.families
+        self._total -= images * (before - self._views())
+
+    def _views(self) -> int:
+        """Of one image, without controls."""
+        layout = self.scene.layout
+        searched = len(layout.searched) if Family.spatial in self._families else 0
+        return len(layout.views(controls=False, families=self._families)) + searched
+
     def late_controls(self, places: int) -> None:
-        """Measure the controls of the first images, whose cells are in the ledger already.
+        """Measure controls of the first images, whose cells are in the ledger already.
+
+        Those of the families that need them, on images that were seen in all of these families.
 
         Args:
             places: how many places of the order were gone through.
         """
-        layout, limit = self.scene.layout, min(places, self.scene.plan.controls)
-        if not layout.controls:
+        families, tally = self.ledger.late_controls, self.ledger.tally
+        if not families:
             return
-        views, first = layout.late, len(layout.references)
-        self._total += limit * len(views)
+        limit = min(places, self.scene.plan.controls)
+        n_images = min(tally.images_of(family) for family in families)
+        layout = self.scene.layout
+        views, everything = layout.late(families), layout.late(layout.families)
+        self._total += min(limit, n_images) * len(views)
         with closing(self.scene.reader.blocks(self.start.block_images, 0, limit)) as blocks:
-            for _, _, block in blocks:
-                if block:
+            for _, _, found in blocks:
+                if block := found[: n_images - tally.controls.n_images]:
                     seen = self._compared(self._scores(block, views), block, views)
-                    self.ledger.tally.add_controls(seen.flip[:, first:])
+                    flip = seen.among(everything).flip[:, len(layout.references) :]
+                    tally.add_controls(flip, families)
                     self.writer.write(block, seen)
 
     def _take(self, half: _Scored, search: SpatialSearch) -> None:
@@ -127,10 +151,13 @@ class Loop:
         layout, tally = self.scene.layout, self.ledger.tally
         self.ledger.watch.add(half.raw[:, 0], labels)
         seen = self._compared(half.raw, block, half.views)
-        numbers = tally.add(seen, labels, tuple(probe.group for probe in block))
-        self.ledger.worst.offer(block, seen)
         self.writer.write(block, seen)
-        if layout.searched:
+        if len(seen.views) < len(layout.plain):
+            seen = seen.among(layout.plain)
+        groups = tuple(probe.group for probe in block)
+        numbers = tally.add(seen, labels, groups, self._families)
+        self.ledger.worst.offer(block, seen)
+        if layout.searched and Family.spatial in self._families:
             found = search.search(seen.correct[:, 0], self._ask(block))
             for each in found.rounds:
                 self.writer.write_round(block, each)
@@ -178,8 +205,10 @@ class Loop:
         for enlarge in np.unique(sizes):
             places, plain = first + np.flatnonzero(sizes == enlarge), self.scene.runner
             runner = plain if enlarge == 1 else plain.enlarged(int(enlarge))
-            motions = [views[place].motion for place in places.tolist()]
-            raw[:, places] = runner.scores(block, motions, setup.feed, self._tell)
+            taken = [views[place] for place in places.tolist()]
+            motions = [view.motion for view in taken]
+            cuts = _family_cuts(taken) if self.ledger.stopping is not None else ()
+            raw[:, places] = runner.scores(block, motions, setup.feed, self._tell, cuts)
         return raw
 
     def _tell(self, views: int) -> None:
@@ -197,6 +226,15 @@ class Loop:
             rows[size] = [view.motion.fill_share(size, window) for view in views]
         self.ledger.canvas_sizes |= set(sizes)
         return np.array([rows[size] for size in sizes], np.float32)
+
+
+def _family_cuts(views: Sequence[ViewSpec]) -> list[int]:
+    """Where another family begins, so that leaving one changes no bit of the others."""
+    return [place for place, (a, b) in enumerate(pairwise(views), 1) if _kind(a) != _kind(b)]
+
+
+def _kind(view: ViewSpec) -> Family | None:
+    return None if view.role == "reference" else view.family
 
 
 def _labels(block: Sequence[Probe]) -> NDArray[np.int64]:

@@ -112,7 +112,7 @@ def _worst_cell(tally: Tally, estimator: Estimator, family: Family) -> Measureme
         return _absent(tally, name)
     if (ties := _tie_share(tally, str(family))) > TIE_SHARE_LIMIT:
         return _row(tally, name, Outcome.error, _TOO_MANY_TIES.format(ties=ties))
-    n, m = tally.n_images, len(places)
+    n, m = tally.images_of(family), len(places)
     level = 1.0 - (1.0 - estimator.confidence) / m
     worst = max(int(tally.cells.flips[place]) for place in places)
     return Measurement(
@@ -152,7 +152,8 @@ def _tie_share(tally: Tally, family: str) -> float:
     places = tally.layout.places(Family(family)) if family else []
     if not places:
         return 0.0
-    return float(tally.cells.ties[places].sum()) / (tally.n_images * len(places))
+    views = tally.images_of(Family(family)) * len(places)
+    return float(tally.cells.ties[places].sum()) / views
 
 
 def _unit(name: str) -> str:
@@ -161,11 +162,12 @@ def _unit(name: str) -> str:
 
 def cell_records(tally: Tally, estimator: Estimator) -> tuple[Cell, ...]:
     """One record per cell, in the order of the families."""
-    counts, n = tally.cells, tally.n_images
-    n_labelled = int((tally.labels >= 0).sum())
+    counts, labelled = tally.cells, tally.labels >= 0
     controls = _controls(tally, estimator)
     records: list[Cell] = []
     for place, spec in enumerate(tally.layout.cells):
+        n = tally.images_of(spec.family)
+        n_labelled = int(labelled[:n].sum())
         flips = int(counts.flips[place])
         low, high = estimator.binomial(flips, n)
         drift = float(counts.drift[place]) / n
@@ -200,6 +202,8 @@ def _control_records(tally: Tally, estimator: Estimator) -> Iterator[tuple[int, 
     if n == 0:
         return
     for place, view in enumerate(tally.layout.controls):
+        if view.family not in counts.families:
+            continue
         more, less = int(counts.only_cell[place]), int(counts.only_control[place])
         low, high = tango(more, less, n, estimator.confidence)
         yield (

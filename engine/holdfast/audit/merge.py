@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from holdfast.audit.ending import Clock, conclude
@@ -22,6 +23,7 @@ from holdfast.audit.samples import SampleWriter
 from holdfast.audit.scene import Scene, Start
 from holdfast.errors import HoldfastError
 from holdfast.metrics import MULTILABEL
+from holdfast.records.families import Family
 from holdfast.records.job import Progress
 from holdfast.records.part import AuditPart, PartBlock, PartOrigin
 from holdfast.records.result import AuditResult
@@ -63,7 +65,7 @@ def merge_parts(
     ledger, loop = joined.loop.ledger, joined.loop
     if ledger.late_controls:
         scene.start()  # the model finds out again whether it can be trusted with batches
-        loop.late_controls(joined.place)
+    loop.late_controls(joined.place)
 
     def tell() -> None:
         on_progress(Progress(stage="writing", done=joined.place, total=joined.place))
@@ -161,9 +163,11 @@ class _Joining:
 
     def _block(self, block: PartBlock, groups: "_Groups") -> None:
         ledger = self.loop.ledger
+        families = ledger.families  # a part behind the first measures those that are left, too
         for table in groups.read(block.row_groups):
-            self.writer.copy(table)
-            self.replay.take(columns_of(table))
+            if (kept := _rows_of(families, table)) is not None:
+                self.writer.copy(kept)
+                self.replay.take(columns_of(kept))
         n_images = 0
         for n, numbers in self.replay.turn():
             ledger.look(n, numbers)
@@ -171,7 +175,7 @@ class _Joining:
         if n_images != block.n_images:
             raise HoldfastError("invalid_samples", reason="a block lacks some of its images")
         ledger.watch.absorb(block.watch)
-        ledger.worst.absorb(block.worst)
+        ledger.worst.absorb(flip for flip in block.worst if flip.family in families)
         ledger.canvas_sizes |= set(block.canvas_sizes)
         self.scene.reader.skip(block.skipped)
         self.place = block.stop
@@ -185,6 +189,16 @@ _NAMES = {
     "device": "they were measured on several devices",
     "setup_digest": "the same first images gave several answers",
 }
+
+
+def _rows_of(families: frozenset[Family], table: pa.Table) -> pa.Table | None:
+    """What a row group holds of some families; None for a search that was left."""
+    roles = table["role"]
+    if pc.any(pc.equal(roles, "search")).as_py():
+        return table if Family.spatial in families else None
+    wanted = pa.array(sorted(map(str, families)), pa.string())
+    kept = pc.or_(pc.equal(roles, "reference"), pc.is_in(table["family"], wanted))
+    return table if pc.all(kept).as_py() else table.filter(kept).combine_chunks()
 
 
 @dataclass

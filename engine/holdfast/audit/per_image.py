@@ -8,7 +8,7 @@ Each measurement has a form, which says how the numbers of the images become the
 * `real`: a number from 0 upwards without bound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,9 +59,13 @@ class PerImage:
 
 
 def per_image(
-    seen: Compared, labels: NDArray[np.int64], layout: Layout, sweeps: dict[Family, Sweep]
+    seen: Compared,
+    labels: NDArray[np.int64],
+    layout: Layout,
+    sweeps: dict[Family, Sweep],
+    families: Collection[Family],
 ) -> Iterator[tuple[str, PerImage]]:
-    """Ids and per-image numbers of a block of n images, family by family.
+    """Ids and per-image numbers of a block of n images, family by family of those that were taken.
 
     A measurement that applies to no image of the block is left out.
     """
@@ -71,7 +75,7 @@ def per_image(
     first = len(layout.references)
     for family in Family:
         places = layout.places(family)
-        if places:
+        if places and family in families:
             part = _Part(seen, labelled, layout, family, np.array(places), first)
             for name, compute in _MEASURES.items():
                 numbers = compute(part)
@@ -155,13 +159,16 @@ def _excess_flip_rate(part: _Part) -> PerImage | None:
 
 
 def excess_per_image(
-    moved: NDArray[np.bool_], still: NDArray[np.bool_], layout: Layout
+    moved: NDArray[np.bool_],
+    still: NDArray[np.bool_],
+    layout: Layout,
+    families: Collection[Family],
 ) -> Iterator[tuple[str, PerImage]]:
     """Excess flip rates of n images from the flips of all cells (n, m) and all controls (n, k)."""
     for family in Family:
         kind = _CONTROL_OF.get(family, "blur")
         pairs = layout.control_places(family, kind)  # type: ignore[arg-type] # a kind
-        if pairs:
+        if pairs and family in families:
             cells, controls = np.array(pairs).T
             excess = moved[:, cells].mean(axis=1) - still[:, controls].mean(axis=1)
             everywhere = np.ones(len(excess), bool)

@@ -16,6 +16,7 @@ from holdfast.audit.tally import Tally
 from holdfast.errors import HoldfastError
 from holdfast.families import Layout, ViewSpec, layout_of
 from holdfast.metrics import MULTILABEL, tie_tolerance
+from holdfast.records.families import Family
 from holdfast.records.job import Difference
 from holdfast.records.result import AuditResult
 from holdfast.samples import NO_PARQUET, open_samples
@@ -115,6 +116,8 @@ class Replay:
     _numbers: list[tuple[int, dict[str, PerImage]]] = field(default_factory=list)
     _names: list[str] = field(default_factory=list)
     _labels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    _taken: frozenset[Family] | None = None
+    _right: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     _found: Searched | None = None
 
     def take(self, block: dict[str, Any]) -> list[Difference]:
@@ -126,19 +129,24 @@ class Replay:
         with_controls = bool(np.isin(block["role"], ("blur", "occlusion")).any())
         if with_controls and "cell" not in block["role"]:
             return self._late_controls(block)
-        views = self.layout.views(controls=with_controls)
+        families = _families(block, "cell")
+        if self._taken is not None and not families <= self._taken:
+            raise HoldfastError("invalid_samples", reason="a family that was left comes back")
+        self._taken = families
+        views = self.layout.views(controls=with_controls, families=families)
         seen = self._seen(block, views)
         self._labels = _labels(block, len(views))
         groups = tuple(str(name or "") for name in block["group"][:: len(views)])
-        numbers = self.tally.add(seen, self._labels, groups)
+        everything = self.layout.views(controls=with_controls)
+        numbers = self.tally.add(seen.among(everything), self._labels, groups, families)
         self._numbers.append((len(self._labels), numbers))
         self._names = [str(name) for name in block["probe"][:: len(views)]]
         self.all_names += self._names
-        self._found = Searched.of(seen.correct[:, 0]) if self.layout.searched else None
+        self._right = seen.correct[:, 0]
         return self._told(block, seen)
 
     def end(self) -> None:
-        """Count what the search found on the last block."""
+        """Count what the search found on the last block, if there was one."""
         if self._found is not None:
             self._numbers[-1][1].update(self.tally.add_search(self._found, self._labels))
             self._found = None
@@ -150,12 +158,14 @@ class Replay:
         return numbers
 
     def _late_controls(self, block: dict[str, Any]) -> list[Difference]:
-        views, first = self.layout.late, self.tally.controls.n_images
+        families, first = _families(block, "blur", "occlusion"), self.tally.controls.n_images
+        views = self.layout.late(families)
         seen = self._seen(block, views)
         names = [str(name) for name in block["probe"][:: len(views)]]
         if names != self.all_names[first : first + len(names)]:
             raise HoldfastError("invalid_samples", reason="controls lack their images")
-        self.tally.add_controls(seen.flip[:, len(self.layout.references) :])
+        everything = seen.among(self.layout.late(self.layout.families))
+        self.tally.add_controls(everything.flip[:, len(self.layout.references) :], families)
         return self._told(block, seen)
 
     def _round(self, block: dict[str, Any]) -> list[Difference]:
@@ -167,9 +177,10 @@ class Replay:
         views = search_views(self.layout.searched, cells)
         seen = self._seen(block, views)
         names = [str(name) for name in block["probe"][:: len(views)]]
-        if self._found is None or not set(names) <= set(self._names):
+        if not set(names) <= set(self._names):
             raise HoldfastError("invalid_samples", reason="a search lacks its images")
         images = np.array([self._names.index(name) for name in names], np.intp)
+        self._found = self._found or Searched.of(self._right)
         self._found.take(Round(images, cells, seen))
         return self._told(block, seen)
 
@@ -193,6 +204,13 @@ class Replay:
             for name, values in pairs
             if (told := np.asarray(block[name], bool).sum()) != (found := values.sum())
         ]
+
+
+def _families(block: dict[str, Any], *roles: str) -> frozenset[Family]:
+    """Whose views these are, of the first image; an unknown name fits no view of the layout."""
+    known = {str(family) for family in Family}
+    named = set(block["family"][np.isin(block["role"], roles)].tolist())
+    return frozenset(Family(name) for name in named & known)
 
 
 def _labels(block: dict[str, Any], views: int) -> NDArray[np.int64]:

@@ -54,8 +54,7 @@ def audit(
     loop = Loop(scene, start, ledger, writer, on_progress=on_progress)
     with closing(loop.blocks()) as blocks:
         places = next((stop for stop in blocks if ledger.decided), loop.stop)
-    if ledger.late_controls:
-        loop.late_controls(places)
+    loop.late_controls(places)
 
     def tell() -> None:
         on_progress(Progress(stage="writing", done=loop.done, total=loop.done))

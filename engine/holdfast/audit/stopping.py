@@ -1,11 +1,11 @@
 """The sequential audit: stop when every assertion of the policy is decided.
 
-Each limit gets a test that may be looked at after every image. What no per-image number tests (the
-worst of several cells, for example) stays undecided here, so the audit goes on to the last image
-and the interval decides.
+A family is left as soon as its own assertions are. Each limit gets a test that may be looked at
+after every image. What no per-image number tests (the worst of several cells, for example) stays
+undecided here, so the audit goes on to the last image and the interval decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from holdfast.audit.per_image import FORMS, Form
 from holdfast.audit.tally import Tally
 from holdfast.records.base import digest
 from holdfast.records.detail import SequentialEvidence, SequentialTest
+from holdfast.records.families import Family
 from holdfast.records.policy import GatePolicy, Level
 from holdfast.stats import EProcess
 
@@ -90,13 +91,23 @@ class Stopping:
                 test.take(np.asarray(numbers[test.id], np.float64))
 
     @property
-    def failing(self) -> bool:
-        """Whether some limit failed, or has more evidence against it than for it."""
+    def failing(self) -> frozenset[Family]:
+        """Families with a limit that failed, or has more evidence against it than for it."""
         records = [test.record() for test in self._tests]
-        return any(
-            record.decision == "failed" or record.log_e_fail > max(0.0, record.log_e_pass)
+        return _families(
+            record.id
             for record in records
+            if record.decision == "failed" or record.log_e_fail > max(0.0, record.log_e_pass)
         )
+
+    def needed(self, families: frozenset[Family]) -> frozenset[Family]:
+        """Those of an audit's families that an undecided limit still asks about.
+
+        All of them on the first images, which tell what the gate does not ask.
+        """
+        if self._n < _MIN_IMAGES:
+            return families
+        return families & _families(test.id for test in self._tests if test.decision is None)
 
     @property
     def ids(self) -> frozenset[str]:
@@ -142,6 +153,12 @@ def _evidence(
             "tests": tuple(test.record() for test in tests),
         }
     )
+
+
+def _families(measurements: Iterable[str]) -> frozenset[Family]:
+    """The clean accuracy belongs to none."""
+    named = {name.rpartition(".")[0] for name in measurements}
+    return frozenset(Family(name) for name in named if name)
 
 
 def _limits(minimum: float | None, maximum: float | None) -> list[tuple[Side, float]]:

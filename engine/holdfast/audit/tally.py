@@ -1,6 +1,7 @@
 """What is kept of all images so far: per image a few numbers, per cell a few counts."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +28,7 @@ class Numbers:
 
 @dataclass
 class CellCounts:
-    """Sums over images, one entry per cell, (m,); `correct` over the labelled images."""
+    """Sums over the images of its family, one entry per cell, (m,); `correct` over the labelled."""
 
     flips: NDArray[np.int64]
     ties: NDArray[np.int64]
@@ -45,17 +46,22 @@ class ControlCounts:
         flips: images whose control flips.
         only_cell: its cell flips and the control does not.
         only_control: the control flips and its cell does not.
+        families: whose controls were measured.
     """
 
     flips: NDArray[np.int64]
     only_cell: NDArray[np.int64]
     only_control: NDArray[np.int64]
     n_images: int = 0
+    families: frozenset[Family] = frozenset()
 
 
 @dataclass
 class Tally:
-    """Collects blocks; a few dozen bytes per image and one per family and image more."""
+    """Collects blocks; a few dozen bytes per image and one per family and image more.
+
+    A family may be left before the last image, and is not taken up again.
+    """
 
     layout: Layout
     n_images: int = 0
@@ -78,16 +84,27 @@ class Tally:
         self._control_cells = np.array([view.cell for view in self.layout.controls], np.intp)
 
     def add(
-        self, seen: Compared, labels: NDArray[np.int64], groups: tuple[str, ...] = ()
+        self,
+        seen: Compared,
+        labels: NDArray[np.int64],
+        groups: tuple[str, ...] = (),
+        families: Collection[Family] = tuple(Family),
     ) -> dict[str, PerImage]:
-        """Add n images; returns their numbers, which a sequential test goes on with."""
-        numbers = dict(per_image(seen, labels, self.layout, self.sweeps))
+        """Add n images; returns their numbers, which a sequential test goes on with.
+
+        Args:
+            seen: all views of the layout, though only those of `families` were taken.
+            labels: (n,), -1 for none.
+            groups: one for each image, or none at all.
+            families: those that are not left yet.
+        """
+        numbers = dict(per_image(seen, labels, self.layout, self.sweeps, families))
         self._keep(numbers)
         self._count(seen)
         first = len(self.layout.references)
         for family in Family:
             columns = [place + first for place in self.layout.places(family)]
-            if columns:
+            if columns and family in families:
                 self._failures[family].append(seen.flip[:, columns])
         self._labels.append(labels)
         self._groups += groups or ("",) * len(labels)
@@ -106,20 +123,21 @@ class Tally:
         self.n_images = start
         return numbers
 
-    def add_controls(self, still: NDArray[np.bool_]) -> None:
+    def add_controls(self, still: NDArray[np.bool_], families: Collection[Family]) -> None:
         """Add the controls of the next n images that have none yet, from their flips (n, k).
 
-        A sequential audit measures them after its cells, which are known by now.
+        A sequential audit measures them after its cells, which are known by now, and only those of
+        some families.
         """
         first = self.controls.n_images
         moved = np.zeros((len(still), len(self.layout.cells)), bool)
-        for family in Family:
+        for family in families:
             if places := self.layout.places(family):
                 moved[:, places] = self._flips_between(family, first, first + len(still))
-        for name, numbers in excess_per_image(moved, still, self.layout):
+        for name, numbers in excess_per_image(moved, still, self.layout, families):
             self._numbers[name].append(numbers)
             self._starts[name].append(first)
-        self._count_controls(still, moved[:, self._control_cells])
+        self._count_controls(still, moved[:, self._control_cells], families)
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -130,6 +148,10 @@ class Tally:
     def groups(self) -> NDArray[np.str_]:
         """Groups of all images, empty for none."""
         return np.array(self._groups, np.str_)
+
+    def images_of(self, family: Family) -> int:
+        """How many images were seen in the cells of a family: the first so many of all."""
+        return sum(len(block) for block in self._failures[family])
 
     def numbers(self, measurement: str) -> Numbers | None:
         """All images' numbers of a measurement, None where it applies to no image."""
@@ -176,13 +198,17 @@ class Tally:
         self.cells.fill = _added(self.cells.fill, seen.fill[:, cells])
         if len(seen.views) > len(self.layout.plain):
             still = seen.flip[:, len(self.layout.plain) :]
-            self._count_controls(still, seen.flip[:, self._control_cells + first])
+            cell = seen.flip[:, self._control_cells + first]
+            self._count_controls(still, cell, self.layout.families)
 
-    def _count_controls(self, still: NDArray[np.bool_], moved: NDArray[np.bool_]) -> None:
+    def _count_controls(
+        self, still: NDArray[np.bool_], moved: NDArray[np.bool_], families: Collection[Family]
+    ) -> None:
         self.controls.flips += still.sum(axis=0)
         self.controls.only_cell += (moved & ~still).sum(axis=0)
         self.controls.only_control += (still & ~moved).sum(axis=0)
         self.controls.n_images += len(still)
+        self.controls.families |= frozenset(families)
 
 
 def _added(total: NDArray[np.float64], block: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from queue import SimpleQueue
 
 import numpy as np
@@ -124,22 +125,42 @@ class ViewRunner:
         motions: Sequence[Motion],
         feed: Feed,
         on_batch: Callable[[int], None],
+        cuts: Sequence[int] = (),
     ) -> NDArray[np.float32]:
-        """Scores (n, m, k) of n probes in m motions; `on_batch` hears how many views are done."""
+        """Scores (n, m, k) of n probes in m motions.
+
+        Args:
+            block: the probes.
+            motions: what each probe is seen in.
+            feed: how the model takes a view.
+            on_batch: hears how many views are done.
+            cuts: places among the motions, ascending; no batch holds motions of both sides, so
+                that the last bit of a score does not depend on what else is asked.
+        """
         groups = list(groups_of(block, self._sizes.group_bytes))
-        pieces = [Piece(group, 0, len(group), motion) for group in groups for motion in motions]
+        spans = [slice(*span) for span in pairwise((0, *cuts, len(motions)))]
+        batches = [
+            batch
+            for span in spans
+            for batch in _batches(
+                [Piece(group, 0, len(group), each) for group in groups for each in motions[span]],
+                self.batch,
+            )
+        ]
         parts: list[NDArray[np.float32]] = []
-        for scores in self._run(list(_batches(pieces, self.batch)), feed):
+        for scores in self._run(batches, feed):
             parts.append(scores)
             on_batch(len(scores))
         in_order = np.concatenate(parts)
         found = np.empty((len(block), len(motions), in_order.shape[-1]), np.float32)
-        done = image = 0
-        for group in groups:
-            rows = in_order[done : done + len(group) * len(motions)]
-            by_motion = rows.reshape(len(motions), len(group), -1)
-            found[image : image + len(group)] = by_motion.swapaxes(0, 1)
-            done, image = done + len(rows), image + len(group)
+        done = 0
+        for span in spans:
+            image, few = 0, span.stop - span.start
+            for group in groups:
+                rows = in_order[done : done + len(group) * few]
+                by_motion = rows.reshape(few, len(group), -1)
+                found[image : image + len(group), span] = by_motion.swapaxes(0, 1)
+                done, image = done + len(rows), image + len(group)
         return found
 
     def _run(self, batches: Sequence[Sequence[Piece]], feed: Feed) -> Iterator[NDArray[np.float32]]:

@@ -8,6 +8,7 @@ from holdfast.records.causes import CauseLabel, Causes
 from holdfast.records.cells import Cell
 from holdfast.records.families import Family
 from holdfast.records.model import Batching, Head, ModelCard
+from holdfast.records.outcome import Outcome
 from holdfast.records.result import (
     Finding,
     FindingSeverity,
@@ -35,7 +36,8 @@ class Seen:
 
     Attributes:
         degenerate: reasons why the model's numbers mean nothing.
-        certificate: reach in px of the exhaustive shifts, and images that hold under all of them.
+        certificate: reach in px of the exhaustive shifts, images that hold under all of them, and
+            images that went through them.
         stopped: the audit ended before the last image because everything was decided.
         mapping: how the labels fit the answers on the first images.
     """
@@ -48,7 +50,7 @@ class Seen:
     cells: tuple[Cell, ...]
     sandbox: SandboxLevel
     degenerate: tuple[str, ...]
-    certificate: tuple[int, int] | None
+    certificate: tuple[int, int, int] | None
     stopped: bool
     mapping: "LabelMapping | None" = None
     causes: Causes | None = None
@@ -134,8 +136,7 @@ _CONTROLS = (
 def _certificate(seen: Seen) -> Finding | None:
     if seen.certificate is None:
         return None
-    reach_px, held = seen.certificate
-    n = seen.probes.n_used
+    reach_px, held, n = seen.certificate
     return Finding(
         id="translation.certificate",
         severity=FindingSeverity.info,
@@ -154,6 +155,30 @@ def _stopped(seen: Seen) -> Finding | None:
         f"{seen.probes.n_given} images; the intervals hold wherever the audit stops.",
         hint="--full measures all images.",
     )
+
+
+def _left_early(seen: Seen) -> Finding | None:
+    """Families whose own assertions, if any, were decided before the audit ended."""
+    rows = {row.id: row for row in seen.measurements if row.outcome is Outcome.measured}
+    left = {
+        family: min(row.n_images for row in found)
+        for family in Family
+        if (found := [rows[name] for name in _WHOLE_FAMILY[family] if name in rows])
+    }
+    few = [f"{family} {n}" for family, n in left.items() if n < seen.probes.n_used]
+    if not few:
+        return None
+    return Finding(
+        id="left_early",
+        severity=FindingSeverity.info,
+        sentence=f"Families were left where no assertion needed more: {', '.join(few)} of "
+        f"{seen.probes.n_used} images.",
+        hint="--full measures all of them on all images.",
+    )
+
+
+_WHOLE_FAMILY = {family: (f"{family}.consistency", f"{family}.worst_case") for family in Family}
+"""Measurements that every image of a family has; a search has the second alone."""
 
 
 def _near_chance(seen: Seen) -> Finding | None:
@@ -336,4 +361,5 @@ _QUESTIONS: tuple[Callable[[Seen], Finding | Iterable[Finding] | None], ...] = (
     _ties,
     _certificate,
     _stopped,
+    _left_early,
 )

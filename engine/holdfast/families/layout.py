@@ -4,6 +4,7 @@ An image's views: the identity, the families' own references, all cells, and, on
 of an audit, the controls. The per-sample file has the same order.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -75,14 +76,21 @@ class Layout:
             for control in cell.controls
         )
 
-    def views(self, *, controls: bool) -> tuple[ViewSpec, ...]:
-        """All views of an image, with or without the controls."""
-        return (*self.plain, *self.controls) if controls else self.plain
+    @cached_property
+    def families(self) -> frozenset[Family]:
+        """Whose cells are taken or searched."""
+        return frozenset(cell.family for cell in (*self.cells, *self.searched))
 
-    @property
-    def late(self) -> tuple[ViewSpec, ...]:
+    def views(
+        self, *, controls: bool, families: Collection[Family] | None = None
+    ) -> tuple[ViewSpec, ...]:
+        """The views of an image: all references, and the cells and controls of some families."""
+        every = (*self.plain, *self.controls) if controls else self.plain
+        return every if families is None else _of(families, every)
+
+    def late(self, families: Collection[Family]) -> tuple[ViewSpec, ...]:
         """What is taken of an image whose cells are known already: references and controls."""
-        return (*self.references, *self.controls)
+        return (*self.references, *_of(families, self.controls))
 
     def places(self, family: Family) -> list[int]:
         """The cells of a family."""
@@ -100,6 +108,10 @@ class Layout:
         return next(
             place for place, view in enumerate(self.references) if view.motion == cell.reference
         )
+
+
+def _of(families: Collection[Family], views: Collection[ViewSpec]) -> tuple[ViewSpec, ...]:
+    return tuple(view for view in views if view.role == "reference" or view.family in families)
 
 
 def layout_of(families: Families) -> Layout:

@@ -1,11 +1,13 @@
 """An audit in parts gives, byte by byte, what it gives in one piece."""
 
+import io
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import toys
@@ -82,7 +84,9 @@ def test_a_full_audit_in_parts_is_the_audit_in_one_piece(
 
 
 SOON = plan_of(families=FAMILIES, controls=24)
-FAILS = _policy(accuracy=0.5, spatial__worst_case=0.9, circular__consistency=0.01)
+FAILS = _policy(
+    accuracy=0.5, spatial__worst_case=0.9, circular__consistency=0.01, rotation__consistency=0.99
+)
 PASSES = _policy(circular__consistency=0.3)
 NEVER = _policy(accuracy=0.5, translation__worst_cell=0.5)
 
@@ -103,7 +107,7 @@ def test_a_sequential_audit_in_parts_stops_at_the_same_image(
     )
     assert merged.samples == alone.samples
     assert _timeless(merged) == _timeless(alone)
-    excess = measured(merged.result, "translation.excess_flip_rate")
+    excess = measured(merged.result, "rotation.excess_flip_rate")
     assert (excess.n_images if excess.value is not None else None) == controls
 
 
@@ -137,6 +141,16 @@ def test_the_first_part_ends_where_it_is_decided(centered: bytes, probes: Path) 
     part, _ = part_here(centered, probes, SOON, Span(0, 192), policy=FAILS)
     assert part.blocks[-1].stop < 64
     assert follow(SOON, FAILS, [part]).decided
+
+
+def test_a_part_behind_the_first_leaves_no_family(centered: bytes, probes: Path) -> None:
+    """It cannot know what is decided: only the merge does, and drops the rows."""
+    _, samples = part_here(centered, probes, SOON, Span(64, 192), policy=NEVER)
+    rows = pq.read_table(io.BytesIO(samples)).to_pylist()
+    by_family = {
+        family: {row["probe"] for row in rows if row["family"] == family} for family in FAMILIES
+    }
+    assert {len(names) for names in by_family.values()} == {128}
 
 
 def test_broken_images_are_skipped_once_wherever_they_are(tmp_path: Path) -> None:
