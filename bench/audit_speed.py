@@ -31,7 +31,7 @@ from _audits import FEW_CELLS, THREADS, bare_s, batch_of, opened, plan_of, probe
 from _nets import SIZES, export
 from _peers import PEER_IMAGES, PEER_PACKAGES, art_s, foolbox_s
 
-IMAGES = {"resnet18": 64, "mobilenet": 128, "small28": 4000}
+IMAGES = {"resnet18": 200, "mobilenet": 200, "small28": 4000}
 MEMORY_IMAGES = {"resnet18": 160, "mobilenet": 160, "small28": 4000}
 OF_BARE = {"resnet18": 0.95, "mobilenet": 0.85, "small28": 0.5}
 TIMES_ART, TIMES_FOOLBOX = 5.0, 1.0

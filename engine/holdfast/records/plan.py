@@ -73,8 +73,9 @@ class AuditPlan(Record):
     `limit` is the largest number of probes, taken from the front of the seeded order; `confidence`
     is the two-sided level of every interval. `controls` is the number of probes on which the
     controls run too (the same resampling or the same lost content without the motion), the first of
-    the order; 0 turns them off. With a policy an audit stops when every assertion is decided, and
-    runs controls only then, if one failed or leans to failing, unless `full` is set.
+    the order; 0 turns them off. With a policy, and unless `full` is set, an audit leaves a family
+    when its assertions are decided, stops when all are, and only then runs controls, in families
+    with one that failed or leans to failing.
     `architecture` names the network of a file that holds weights only, as `timm/resnet18` or
     `torchvision/resnet18`; `output` the output to read, of a model with several.
     """
