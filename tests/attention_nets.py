@@ -1,6 +1,6 @@
 """One block of attention over 4 x 4 patches, with what a graph can add to it by position."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,9 @@ from onnx import NodeProto
 
 from toys import model, node, tensor, value
 
-__all__ = ["GRID", "SIZE", "attention_net", "bias_of"]
+__all__ = ["GRID", "SIZE", "Style", "attention_net", "bias_of"]
+
+Style = Literal["apart", "fused", "exported"]
 
 SIZE, _PATCH = 16, 4
 GRID = SIZE // _PATCH
@@ -29,11 +31,14 @@ def bias_of(kind: str) -> NDArray[np.float64]:
     return table[None, :, rows, columns]
 
 
-def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
-    """The ONNX file; `fused` makes queries, keys and values by one product, as exporters do.
+def attention_net(bias: str = "", style: Style = "apart") -> bytes:
+    """The ONNX file; not `apart` it makes queries, keys and values by one product.
 
-    It also gathers the bias from a table, a row for each pair, by an index that is stored.
+    Then it also gathers the bias from a table, a row for each pair, by an index that is stored.
+    `exported` takes the three apart by slices and turns the keys with heads and images in one axis,
+    as PyTorch's exporter writes `unbind` and `scaled_dot_product_attention`.
     """
+    fused = style != "apart"
     draw = np.random.default_rng(4)
 
     def drawn(name: str, *shape: int) -> Any:
@@ -50,6 +55,9 @@ def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
         tensor("together", [0, _TOKENS, _WIDTH], "int64"),
         tensor("one", [1], "int64"),
         *(tensor(f"at{number}", number, "int64") for number in range(3)),
+        *(tensor(f"from{number}", [number], "int64") for number in range(4)),
+        tensor("crowd", [-1, _TOKENS, _EACH], "int64"),
+        tensor("keys", [-1, _HEADS, _EACH, _TOKENS], "int64"),
         tensor("scale", [0.5]),
     ]
     if bias:
@@ -65,7 +73,7 @@ def attention_net(bias: str = "", *, fused: bool = False) -> bytes:
         node("Conv", ["image", "patch"], "patches", strides=[_PATCH, _PATCH], name="patches"),
         node("Reshape", ["patches", "row"], "list"),
         node("Transpose", ["list"], "tokens", perm=[0, 2, 1]),
-        *(_fused() if fused else _apart()),
+        *{"apart": _apart, "fused": _fused, "exported": _exported}[style](),
         node("MatMul", ["q", "k"], "product"),
         node("Mul", ["product", "scale"], "scaled"),
         *(_added(gathered=fused) if bias else []),
@@ -117,4 +125,20 @@ def _fused() -> list[NodeProto]:
         node("Gather", ["in_front", "at1"], "k_rows", axis=0),
         node("Transpose", ["k_rows"], "k", perm=[0, 1, 3, 2]),
         node("Gather", ["in_front", "at2"], "v", axis=0),
+    ]
+
+
+def _exported() -> list[NodeProto]:
+    made = _fused()[:3]
+    for number, name in enumerate(("q", "k_rows", "v")):
+        ends = [f"from{number}", f"from{number + 1}", "from0"]
+        made += [
+            node("Slice", ["in_front", *ends], f"{name}_one"),
+            node("Squeeze", [f"{name}_one", "from0"], name),
+        ]
+    return [
+        *made,
+        node("Reshape", ["k_rows", "crowd"], "k_crowd"),
+        node("Transpose", ["k_crowd"], "k_turned", perm=[0, 2, 1]),
+        node("Reshape", ["k_turned", "keys"], "k"),
     ]

@@ -19,6 +19,12 @@ from holdfast.samples import SCHEMA
 
 __all__ = ["SampleWriter", "cell_numbers", "search_views"]
 
+_REPEATED = [
+    *("probe", "group", "role", "family", "cell", "control_of"),
+    *("shift_x_px", "shift_y_px", "angle_deg", "zoom", "exact"),
+]
+"""Columns of few values. A dictionary of scores costs time and makes the file larger."""
+
 
 class _Hashing(io.RawIOBase):
     """Passes bytes on, counts and hashes them."""
@@ -53,7 +59,9 @@ class SampleWriter:
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         """Start the file; `file` only needs `write`. `groups` counts the row groups so far."""
         self._sink = _Hashing(file)
-        self._writer = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
+        self._writer = pq.ParquetWriter(
+            self._sink, SCHEMA, compression="zstd", use_dictionary=_REPEATED
+        )
         self._layout = layout
         self._rows = 0
         self._named: tuple[Sequence[ViewSpec], int, dict[str, pa.Array]] = ((), 0, {})

@@ -21,25 +21,23 @@ def attended(first: Place, second: Place) -> Pairs | Tokens | None:
     if not isinstance(second, Tokens) or second.batch != 0:
         return None
     if isinstance(first, Tokens):
-        row = replace(first, place=first.rank - 2)
-        fits = first == row and second == replace(row, place=first.rank - 1)
-        return Pairs(row) if fits else None
-    if isinstance(first, Pairs) and _same_row(first.of, second):
-        return replace(
-            second, y=replace(second.y, sees_all=True), x=replace(second.x, sees_all=True)
-        )
+        ends = (first.place, second.place) == (first.rank - 2, second.rank - 1)
+        alike = (first.rank, first.batch, first.crowded) == (second.rank, 0, second.crowded)
+        keys = replace(second, place=second.rank - 2)
+        return Pairs(first, keys) if ends and alike else None
+    if isinstance(first, Pairs) and _same_row(first.keys, second):
+        asked = first.of
+        return replace(asked, y=replace(asked.y, sees_all=True), x=replace(asked.x, sees_all=True))
     return None
 
 
-def _same_row(pairs: Tokens, values: Tokens) -> bool:
+def _same_row(keys: Tokens, values: Tokens) -> bool:
     """Keys and values may have come different ways; they are the same positions."""
-    sizes = (pairs.y.size, pairs.x.size, pairs.extra, pairs.rank)
-    return values.place == values.rank - 2 and sizes == (
-        values.y.size,
-        values.x.size,
-        values.extra,
-        values.rank,
-    )
+
+    def told(row: Tokens) -> tuple[int | bool, ...]:
+        return row.y.size, row.x.size, row.extra, row.rank, row.place, row.crowded
+
+    return told(keys) == told(values)
 
 
 def is_relative(value: Array, tokens: Tokens) -> bool:

@@ -40,7 +40,7 @@ class Section:
     def kind(self, *, whole_period: bool) -> PieceKind:
         """What this piece can do wrong; sampling does nothing under a whole period."""
         roles = {seat.role for seat in self.seats}
-        samples = any(max(seat.stride) > 1 for seat in self.seats)
+        samples = any(seat.samples for seat in self.seats)
         for role in _GRAVEST[:_PLACE_BOUND]:
             if role in roles:
                 return role
@@ -55,7 +55,7 @@ class Section:
 
         def order(seat: Seat) -> tuple[int, bool, int]:
             own = rank.get(seat.role, len(rank))
-            return min(own, _PLACE_BOUND), max(seat.stride) == 1, own
+            return min(own, _PLACE_BOUND), not seat.samples, own
 
         return min(reversed(self.seats), key=order)
 
@@ -66,9 +66,7 @@ class Section:
             return 0
         if self.kind(whole_period=False) is PieceKind.nonlinearity:
             return 1
-        grave = any(
-            seat.role in _GRAVEST[:_PLACE_BOUND] or max(seat.stride) > 1 for seat in self.seats
-        )
+        grave = any(seat.role in _GRAVEST[:_PLACE_BOUND] or seat.samples for seat in self.seats)
         return 3 if grave else 2
 
 
@@ -143,5 +141,5 @@ def _can_be_cut(place: Place) -> bool:
     if isinstance(place, Unknown):
         return False
     pending = isinstance(place, Map) and place.pending is not None
-    turned = isinstance(place, Tokens) and place.batch != 0
+    turned = isinstance(place, Tokens) and (place.batch != 0 or place.crowded)
     return not pending and not turned and isinstance(place, Map | Tokens | Flat | Vector)

@@ -1,5 +1,6 @@
 """What a few probes say about the cause: telescoping, stride phase and the maps of constants."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from holdfast.diagnose.cutting import Cut, Section, cut_up, without
 from holdfast.diagnose.graph_facts import graph_facts
 from holdfast.diagnose.location_map import LocationMap, location_map
-from holdfast.diagnose.places import Map, Tokens, Vector
+from holdfast.diagnose.places import Map, Tiles, Tokens, Vector
 from holdfast.diagnose.rules import walk_graph
 from holdfast.diagnose.spectrum import energy_above
 from holdfast.diagnose.telescoping import Attribution, as_scores, attribute, rolled
@@ -102,8 +103,7 @@ def gather(taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: 
         cuts, sections, bytes_per_image = _cut(taps, walked, first)
     except UntoldError as error:
         return Evidence(graph_facts(walked), str(error))
-    stride = _total_stride(walked)
-    shifts = _axis_rolls(walked, stride)
+    shifts = _axis_rolls(walked, _grid(walked))
     base = images(_image_count(len(sections), len(shifts), bytes_per_image, terms))
     height, width = base.shape[2:]
     n, base = len(base), rolled(base, (height // 3, width // 3))  # both views have the roll's seam
@@ -112,7 +112,7 @@ def gather(taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: 
         taps.settle(batches[0])
     run = _Run(taps, cuts, batches, n, terms)
     try:
-        return run.evidence(walked, sections, constants, shifts, stride)
+        return run.evidence(walked, sections, constants, shifts)
     except UntoldError as error:
         return Evidence(graph_facts(walked), str(error))
 
@@ -147,12 +147,26 @@ def _batches(base: Batch, size: int) -> list[Batch]:
 
 
 def _total_stride(walked: Walked) -> tuple[int, int]:
-    """The largest jump of any map, along (y, x)."""
-    maps = [place for place in walked.places.values() if isinstance(place, Map | Tokens)]
-    return (
-        max((round(place.y.jump) for place in maps), default=1),
-        max((round(place.x.jump) for place in maps), default=1),
-    )
+    """The smallest shift that is whole steps of every map and every window, along (y, x)."""
+    steps = [
+        (round(place.y.jump), round(place.x.jump))
+        for place in walked.places.values()
+        if isinstance(place, Map | Tokens)
+    ]
+    for seat in walked.seats:
+        place = walked.places[seat.op.outputs[0]]
+        if isinstance(place, Tiles) and seat.samples:
+            y, x = place.of.y.jump * seat.window[0], place.of.x.jump * seat.window[1]
+            steps.append((round(y), round(x)))
+    return math.lcm(*(max(1, y) for y, _ in steps)), math.lcm(*(max(1, x) for _, x in steps))
+
+
+def _grid(walked: Walked) -> tuple[int, int]:
+    """The total stride, or the largest jump where the total stride is no roll of the image."""
+    jumps = [(p.y.jump, p.x.jump) for p in walked.places.values() if isinstance(p, Map | Tokens)]
+    steps = zip(_total_stride(walked), zip(*jumps, strict=True), walked.input_size, strict=True)
+    y, x = (total if total < side else round(max(found)) for total, found, side in steps)
+    return max(1, y), max(1, x)
 
 
 def _axis_rolls(walked: Walked, stride: tuple[int, int]) -> list[tuple[int, int]]:
@@ -192,7 +206,6 @@ class _Run:
         sections: Sequence[Section],
         constants: Batch,
         rolls: Sequence[tuple[int, int]],
-        stride: tuple[int, int],
     ) -> Evidence:
         """All of it."""
         at_cuts, sampled = [cut.tensor for cut in self.cuts[1:]], _sampled(walked)
@@ -204,7 +217,7 @@ class _Run:
         tensors = [[each[name] for name in at_cuts] for each in held]
         del held
         whole = self.taps.tensors([self.cuts[-1].tensor])
-        period_px = _period(stride, walked.input_size)
+        period_px, grid = _period(_total_stride(walked), walked.input_size), _grid(walked)
         pixel, *more = self._attributed(
             tensors, whole, [_PIXEL, *([period_px] if period_px not in (None, _PIXEL) else [])]
         )
@@ -222,7 +235,7 @@ class _Run:
             period_drift=None if period is None else self._drift(period.scores),
             floor=floor,
             rolls=drifts,
-            spi=_phases(drifts, max(stride) if stride[1] == 1 else stride[1], floor),
+            spi=_phases(drifts, max(grid) if grid[1] == 1 else grid[1], floor),
             maps=self._maps(tap, constants),
             n_images=self.n,
             n_forwards=round(self.taps.forwards),

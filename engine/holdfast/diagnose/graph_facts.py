@@ -118,6 +118,9 @@ def _notes(walked: Walked) -> Iterator[StaticNote]:
         if max(seat.stride) > 1 and seat.smoothing == "none":
             detail = f"samples every {seat.stride[0]} x {seat.stride[1]} (y, x) with no low-pass"
             yield StaticNote(code=StaticCode.unfiltered_stride, op=seat.op.name, detail=detail)
+        if max(seat.window) > 1:
+            detail = f"windows of {seat.window[0]} x {seat.window[1]} (y, x) see nothing else"
+            yield StaticNote(code=StaticCode.windows, op=seat.op.name, detail=detail)
         if seat.role is PieceKind.head:
             yield StaticNote(
                 code=StaticCode.head_flatten,

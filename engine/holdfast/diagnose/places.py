@@ -9,11 +9,14 @@ from holdfast.diagnose.fields import Axis
 from holdfast.runtimes.image_graph import Array
 
 __all__ = [
+    "Atom",
     "Flat",
+    "Grouped",
     "Map",
     "Pairs",
     "Pending",
     "Place",
+    "Tiles",
     "Tokens",
     "Unknown",
     "Vector",
@@ -55,7 +58,8 @@ class Map:
 class Tokens:
     """The positions of a map in a row along one axis, behind `extra` tokens that have no place.
 
-    `batch` is the axis of the images; only where it is the first can a graph be cut.
+    `batch` is the axis of the images, which they may share with heads (`crowded`); only where it is
+    the first and theirs alone can a graph be cut.
     """
 
     rank: int
@@ -64,6 +68,7 @@ class Tokens:
     x: Axis
     extra: int = 0
     batch: int = 0
+    crowded: bool = False
 
     @property
     def count(self) -> int:
@@ -73,9 +78,57 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A number for each pair of tokens, in the last two axes: what attention makes of them."""
+    """A number for each pair of tokens, in the last two axes: what attention makes of them.
+
+    `of` ask and `keys` answer; both with their positions in the axis before the last.
+    """
 
     of: Tokens
+    keys: Tokens
+
+
+Atom = tuple[str, int]
+"""What a part of an axis counts, and how far: see `Tiles`."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """A map in windows of `window` (y, x) positions; no graph is cut at it.
+
+    `axes` says what lies along each axis of the tensor, outermost first: images `n` (their number
+    is left open), rows and columns of windows `Y` and `X`, positions in a window `y` and `x`, and
+    all else, channels and heads, `c`. What has the size 1 is left out.
+    """
+
+    of: Map
+    window: tuple[int, int]
+    axes: tuple[tuple[Atom, ...], ...]
+
+    @property
+    def row(self) -> tuple[Atom, ...]:
+        """The positions of a window along one axis."""
+        return tuple(atom for atom in self.counts("yx") if atom[1] > 1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether one window is the whole map."""
+        return self.window == self.of.size
+
+    def counts(self, names: str) -> tuple[Atom, Atom]:
+        """Of `YX` how many windows there are, of `yx` how many positions a window has."""
+        y, x = self.window
+        if names == "YX":
+            y, x = self.of.y.size // y, self.of.x.size // x
+        return (names[0], y), (names[1], x)
+
+    def along(self, axes: tuple[tuple[Atom, ...], ...]) -> "Tiles":
+        """The same in other axes."""
+        return replace(self, axes=axes)
+
+    def with_channels(self, axis: int, size: int) -> "Tiles":
+        """With so many channels along an axis of channels."""
+        made = () if size == 1 else (("c", size),)
+        return self.along((*self.axes[:axis], made, *self.axes[axis + 1 :]))
 
 
 @dataclass(frozen=True)
@@ -84,6 +137,13 @@ class Flat:
 
     of: Map
     channels_last: bool
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A map in a row per image and group of channels, as the norm of a group wants it."""
+
+    of: Map
 
 
 @dataclass(frozen=True)
@@ -96,7 +156,7 @@ class Unknown:
     """It is not known what a shift does to this tensor."""
 
 
-Place = Map | Tokens | Pairs | Flat | Vector | Unknown
+Place = Map | Tokens | Pairs | Tiles | Flat | Grouped | Vector | Unknown
 
 
 def moved(tensor: Array, place: Place, shift_px: tuple[int, int]) -> Array:

@@ -181,11 +181,19 @@ def _reduction(walk: Walk, op: Op) -> tuple[Seat, Place]:
         return lost(op)
     if isinstance(place, Map):
         return _map_reduced(op, place, {axis % place.rank for axis in axes})
-    if isinstance(place, Tokens) and place.place in {axis % place.rank for axis in axes}:
-        return Seat(op, PieceKind.exact), Vector()
+    if isinstance(place, Tokens):
+        return _tokens_reduced(op, place, {axis % place.rank for axis in axes})
     if isinstance(place, Flat) and {axis % 2 for axis in axes} == {1}:
         return Seat(op, PieceKind.exact), Vector()
     return lost(op)
+
+
+def _tokens_reduced(op: Op, place: Tokens, axes: set[int]) -> tuple[Seat, Place]:
+    if place.place in axes:
+        return Seat(op, PieceKind.exact), Vector()
+    if place.batch in axes or not op.number("keepdims", 1):
+        return lost(op)
+    return Seat(op, PieceKind.nonlinearity), place
 
 
 def _map_reduced(op: Op, place: Map, axes: set[int]) -> tuple[Seat, Place]:

@@ -53,6 +53,11 @@ _PATCHES = (
     "Low-pass before every sampling; but a stride of {stride} px in one operator is too much for a "
     "blur of 3 or 4 taps: smaller strides, or overlapping patches, are needed there."
 )
+_WINDOWS = (
+    "Smaller strides, or overlapping patches with a low-pass, where the map is sampled. Windows of "
+    "attention are a grid of their own: only windows that overlap, or the mean of the scores over "
+    "several shifts, take it away."
+)
 _RELATIVE = (
     "The positions are relative already: equivariant inside, but not at the border, where a token "
     "has neighbours on one side only. Keep a margin around what matters, or train with shifts."
@@ -72,6 +77,8 @@ def remedy_of(label: CauseLabel, facts: GraphFacts | None) -> str:
     if label is CauseLabel.aliasing and largest >= _MANY:
         text = _PATCHES.format(stride=largest)
     codes = {note.code for note in facts.notes}
+    if label is CauseLabel.aliasing and StaticCode.windows in codes:
+        text = _WINDOWS
     relative = StaticCode.position_relative in codes and not codes & _ABSOLUTE
     if label is CauseLabel.position_embed and relative:
         text = _RELATIVE

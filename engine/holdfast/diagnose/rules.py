@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
-from holdfast.diagnose.places import Place, Unknown
+from holdfast.diagnose.places import Place, Tiles, Unknown
 from holdfast.diagnose.point_rules import POINT_RULES
 from holdfast.diagnose.shape_rules import SHAPE_RULES
+from holdfast.diagnose.slice_rules import SLICE_RULES
+from holdfast.diagnose.tile_rules import tile_rule
 from holdfast.diagnose.walking import Seat, Walk, Walked, first_place, lost, on_vectors
 from holdfast.diagnose.window_rules import WINDOW_RULES
 from holdfast.records.model import Layout
@@ -12,7 +14,7 @@ from holdfast.runtimes.image_graph import Array, ImageGraph, Op
 
 __all__ = ["walk_graph"]
 
-_RULES = {**POINT_RULES, **SHAPE_RULES, **WINDOW_RULES}
+_RULES = {**POINT_RULES, **SHAPE_RULES, **SLICE_RULES, **WINDOW_RULES}
 
 
 def walk_graph(
@@ -40,6 +42,8 @@ def walk_graph(
 
 def _ruled(walk: Walk, op: Op) -> tuple[Seat, Place]:
     rule = _RULES.get(op.kind)
+    if any(isinstance(place, Tiles) for place in walk.given(op)):
+        rule = tile_rule
     if rule is None or (op.inputs[0] not in walk.places and rule not in _ANY_INPUT):
         return on_vectors(op, walk.given(op)) or lost(op)
     try:
@@ -48,4 +52,6 @@ def _ruled(walk: Walk, op: Op) -> tuple[Seat, Place]:
         return lost(op)  # attributes that no rule expects: whatever it is, it is not understood
 
 
-_ANY_INPUT = frozenset(_RULES[kind] for kind in ("Add", "Concat", "Gemm", "LayerNormalization"))
+_ANY_INPUT = frozenset(
+    (tile_rule, *(_RULES[kind] for kind in ("Add", "Concat", "Gemm", "LayerNormalization")))
+)

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from holdfast.diagnose.places import Flat, Map, Place, Tokens, Vector
+from holdfast.diagnose.places import Flat, Grouped, Map, Place, Tokens, Vector
 from holdfast.diagnose.point_rules import joined, varies
+from holdfast.diagnose.slice_rules import rolled_source
+from holdfast.diagnose.tile_rules import cut_into_windows
 from holdfast.diagnose.walking import Seat, Walk, lost, note, on_vectors
 from holdfast.records.causes import PieceKind, StaticCode
 from holdfast.runtimes.image_graph import Op
@@ -34,17 +36,27 @@ def _reshape(walk: Walk, op: Op) -> tuple[Seat, Place]:
     shape = walk.argument(op, 1, "shape")
     if not shape or (isinstance(place, Map) and place.pending is not None):
         return lost(op)
-    found = (
-        _map_reshaped(place, shape)
-        if isinstance(place, Map)
-        else _row_reshaped(place, shape)
-        if isinstance(place, Flat | Tokens)
-        else None
-    )
+    found: Place | None = None
+    if isinstance(place, Map):
+        found = Grouped(place) if _is_for_groups(walk, op, place, shape) else None
+        found = found or _map_reshaped(place, shape)
+    elif isinstance(place, Grouped):
+        found = place.of if shape[-2:] == place.of.size else None
+    elif isinstance(place, Flat | Tokens):
+        found = _row_reshaped(place, shape)
     return lost(op) if found is None else (Seat(op, PieceKind.exact), found)
 
 
+def _is_for_groups(walk: Walk, op: Op, place: Map, shape: tuple[int, ...]) -> bool:
+    """A row for each group of channels: exporters write the norm of a group so."""
+    readers = {each.kind for each in walk.readers.get(op.outputs[0], [])}
+    last = place.rank == _IMAGE_RANK and place.places == (2, 3)
+    return readers == {"InstanceNormalization"} and last and len(shape) == _ROW_RANK
+
+
 def _map_reshaped(place: Map, shape: tuple[int, ...]) -> Place | None:
+    if (tiles := cut_into_windows(place, shape)) is not None:
+        return tiles
     positions = place.y.size * place.x.size
     last = place.places == (place.rank - 2, place.rank - 1)
     middle = place.rank == _IMAGE_RANK and place.places == (1, 2)
@@ -53,9 +65,10 @@ def _map_reshaped(place: Map, shape: tuple[int, ...]) -> Place | None:
         return Flat(place, channels_last=middle) if whole and place.rank == _IMAGE_RANK else None
     if last and shape[-2:] == place.size:
         return replace(place, rank=len(shape), places=(len(shape) - 2, len(shape) - 1))
-    if len(shape) == _ROW_RANK and last and place.rank == _IMAGE_RANK:
-        copied = shape[2] == -1 and shape[1] == 0
-        return Tokens(3, 2, place.y, place.x) if shape[2] == positions or copied else None
+    if len(shape) >= _ROW_RANK and last and place.rank == _IMAGE_RANK:
+        copied = shape[1:] == (0, -1)
+        fits = shape[-1] == positions or copied
+        return Tokens(len(shape), len(shape) - 1, place.y, place.x) if fits else None
     if len(shape) == _ROW_RANK and middle and shape[1] == positions:
         return Tokens(3, 1, place.y, place.x)
     return None
@@ -71,9 +84,22 @@ def _row_reshaped(place: Flat | Tokens, shape: tuple[int, ...]) -> Place | None:
     if place.extra == 0 and place.place == place.rank - 1 and shape[-2:] == size:
         return Map(len(shape), (len(shape) - 2, len(shape) - 1), place.y, place.x)
     first = (place.batch, place.place) == (0, 1)
-    if first and len(shape) > _FLAT_RANK and shape[1] == place.count:
+    if first and place.extra == 0 and len(shape) == _IMAGE_RANK and shape[1:3] == size:
+        return Map(_IMAGE_RANK, (1, 2), place.y, place.x)
+    if first and not place.crowded and len(shape) > _FLAT_RANK and shape[1] == place.count:
         return replace(place, rank=len(shape))
-    return None
+    return _leading_reshaped(place, shape)
+
+
+def _leading_reshaped(place: Tokens, shape: tuple[int, ...]) -> Tokens | None:
+    """Images and heads in one axis, or in two again; what lies behind the positions stays."""
+    behind = place.rank - place.place
+    if place.batch != 0 or len(shape) <= behind or shape[-behind] != place.count:
+        return None
+    joins = not place.crowded and len(shape) == place.rank - 1 and place.place > 1
+    parts = place.crowded and len(shape) == place.rank + 1
+    found = replace(place, rank=len(shape), place=len(shape) - behind, crowded=joins)
+    return found if joins or parts else None
 
 
 def _flatten(walk: Walk, op: Op) -> tuple[Seat, Place]:
@@ -135,7 +161,7 @@ def _split(walk: Walk, op: Op) -> tuple[Seat, Place]:
 
 def _concat(walk: Walk, op: Op) -> tuple[Seat, Place]:
     given, axis = walk.given(op), op.number("axis", 1)
-    if done := on_vectors(op, given):
+    if done := on_vectors(op, given) or _rolled(walk, op):
         return done
     if isinstance(given[0], Tokens) and axis % given[0].rank == given[0].place:
         return _tokens_prefixed(walk, op, given[0])
@@ -146,10 +172,18 @@ def _concat(walk: Walk, op: Op) -> tuple[Seat, Place]:
     place, notes = joined(op, maps)
     if place is None or any(value is None for value in constants):
         return lost(op)
+    if all(walk.makers[name].kind == "Slice" for name in op.inputs if name in walk.makers):
+        notes = ()  # the phases of one map, side by side
     if any(value is not None and varies(value, place) for value in constants):
         detail = "a constant that differs between positions is joined to the map"
         return Seat(op, PieceKind.position, notes=note(StaticCode.coordinates, detail)), place
     return Seat(op, PieceKind.exact, notes=notes), place
+
+
+def _rolled(walk: Walk, op: Op) -> tuple[Seat, Place] | None:
+    """A map that goes round: what leaves at one side comes in at the other."""
+    source = rolled_source(walk, op)
+    return None if source is None else (Seat(op, PieceKind.exact), walk.places[source])
 
 
 def _tokens_prefixed(walk: Walk, op: Op, place: Tokens) -> tuple[Seat, Place]:
@@ -159,6 +193,20 @@ def _tokens_prefixed(walk: Walk, op: Op, place: Tokens) -> tuple[Seat, Place]:
         return lost(op)
     extra = place.extra + first.shape[place.place]
     return Seat(op, PieceKind.exact), replace(place, extra=extra)
+
+
+def _expand(walk: Walk, op: Op) -> tuple[Seat, Place]:
+    """Repeated along axes that hold neither images nor positions."""
+    place, shape = walk.places[op.inputs[0]], walk.argument(op, 1, "shape")
+    if isinstance(place, Vector):
+        return Seat(op, PieceKind.exact), place
+    if not isinstance(place, Map | Tokens) or not shape or len(shape) != place.rank:
+        return lost(op)
+    if isinstance(place, Map):
+        kept = place.pending is None and tuple(shape[at] for at in place.places) == place.size
+    else:
+        kept = shape[place.place] == place.count
+    return (Seat(op, PieceKind.exact), place) if kept else lost(op)
 
 
 def _gather(walk: Walk, op: Op) -> tuple[Seat, Place]:
@@ -185,4 +233,5 @@ SHAPE_RULES = {
     "Split": _split,
     **dict.fromkeys(("Concat", "QLinearConcat"), _concat),
     "Gather": _gather,
+    "Expand": _expand,
 }

@@ -6,6 +6,7 @@ unknown, and so is everything that follows from it alone; nothing is guessed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from holdfast.diagnose.fields import Axis
 from holdfast.diagnose.places import Flat, Map, Place, Unknown, Vector
@@ -25,6 +26,7 @@ class Seat:
         stride: how much it samples down along (y, x).
         kernel: the weights of what samples, (out, in / group, h, w); None where it has none.
         smoothing: whether what samples is a smoothing filter of its own.
+        window: the positions (y, x) that are taken together and apart from all others.
         notes: what it shows by itself.
     """
 
@@ -33,10 +35,16 @@ class Seat:
     stride: tuple[int, int] = (1, 1)
     kernel: Array | None = None
     smoothing: str = "none"
+    window: tuple[int, int] = (1, 1)
     uneven: bool = False
     mode: str = ""
     head: Flat | None = None
     notes: tuple[tuple[StaticCode, str], ...] = ()
+
+    @property
+    def samples(self) -> bool:
+        """Whether a shift by less than some number of positions gives something else."""
+        return max(*self.stride, *self.window) > 1
 
 
 def note(code: StaticCode, detail: str) -> tuple[tuple[StaticCode, str], ...]:
@@ -51,6 +59,16 @@ class Walk:
     graph: ImageGraph
     known: Mapping[str, Array]
     places: dict[str, Place] = field(default_factory=dict)
+
+    @cached_property
+    def makers(self) -> dict[str, Op]:
+        """The operator that makes each tensor."""
+        return {name: op for op in self.graph.ops for name in op.outputs}
+
+    @cached_property
+    def readers(self) -> dict[str, list[Op]]:
+        """The operators that read each tensor."""
+        return self.graph.readers()
 
     def value(self, name: str) -> Array | None:
         """A tensor that does not depend on the image, None where it does or is not known."""

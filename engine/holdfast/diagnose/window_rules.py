@@ -270,47 +270,6 @@ def _global_pool(walk: Walk, op: Op) -> tuple[Seat, Place]:
     return on_vectors(op, walk.given(op)) or lost(op)
 
 
-def _slice(walk: Walk, op: Op) -> tuple[Seat, Place]:
-    place = walk.places.get(op.inputs[0])
-    if isinstance(place, Vector):
-        return Seat(op, PieceKind.exact), place
-    starts, ends = walk.argument(op, 1, "starts"), walk.argument(op, 2, "ends")
-    axes, steps = walk.argument(op, 3, "axes"), walk.argument(op, 4, "steps")
-    if not isinstance(place, Map) or place.pending or None in (starts, ends, axes, steps):
-        return lost(op)
-    cuts = _cuts(starts or (), ends or (), axes or (), steps or ())
-    found, exact, stride = [], True, []
-    for at, axis in zip(place.places, _axes(place), strict=True):
-        rows = range(axis.size)[cuts.get(at, cuts.get(at - place.rank, slice(None)))]
-        if len(rows) < 1 or rows.step < 1 or 0 in cuts:
-            return lost(op)
-        back = rows.start * axis.jump
-        found.append(
-            replace(
-                axis,
-                size=len(rows),
-                jump=axis.jump * rows.step,
-                low=axis.low + back,
-                high=axis.high + back,
-            )
-        )
-        exact = exact and len(rows) * rows.step == axis.size
-        stride.append(rows.step)
-    role = PieceKind.exact if exact else PieceKind.border
-    return Seat(op, role, stride=(stride[0], stride[1])), place.axes(*found)
-
-
-def _cuts(
-    starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]
-) -> dict[int, slice]:
-    order = list(axes) or list(range(len(starts)))
-    strides = list(steps) or [1] * len(starts)
-    return {
-        axis: slice(start, end, step)
-        for axis, start, end, step in zip(order, starts, ends, strides, strict=False)
-    }
-
-
 def _space_to_depth(walk: Walk, op: Op) -> tuple[Seat, Place]:
     place, block = _map_of(walk, op), op.number("blocksize", 1)
     if place is None or place.pending or block < 1 or any(side % block for side in place.size):
@@ -335,6 +294,5 @@ WINDOW_RULES = {
     **dict.fromkeys(("Resize", "Upsample"), _resizing),
     "ConvTranspose": _transposed_convolution,
     "Pad": _padding,
-    "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
 }

@@ -37,8 +37,8 @@ def decode(data: bytes, name: str, channels: int) -> Image.Image:
             with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
                 _check_size(image, name)
                 image.load()
-                upright = ImageOps.exif_transpose(image)
-                return as_channels(upright, channels)
+                ImageOps.exif_transpose(image, in_place=True)
+                return as_channels(image, channels)
     except HoldfastError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):

@@ -55,6 +55,7 @@ class StaticCode(StrEnum):
     position_constant = "POS_CONST"
     position_relative = "POS_REL"
     coordinates = "COORDCONV"
+    windows = "WINDOWS"
 
 
 class PieceKind(StrEnum):

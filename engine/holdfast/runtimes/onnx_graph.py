@@ -9,7 +9,7 @@ from holdfast.runtimes.image_graph import Array, ImageGraph, Op, UntoldError, fo
 
 __all__ = ["image_graph"]
 
-_MAX_OPS = 2_000
+_MAX_OPS, _MAX_NODES = 2_000, 20_000
 _CUT = 80
 _SIZES_ONLY = ("Shape", "Size")
 _DECISIONS = ("Softmax", "Sigmoid", "LogSoftmax", "ArgMax", "Hardmax")
@@ -26,8 +26,8 @@ def image_graph(model: ModelProto, image: str, output: str) -> ImageGraph:
     graph = model.graph
     if model.functions:
         raise UntoldError("its operators are functions of the file's own")
-    if len(graph.node) > _MAX_OPS:
-        raise UntoldError(f"it has more than {_MAX_OPS} operators")
+    if len(graph.node) > _MAX_NODES:  # some exporters write thousands that work out sizes
+        raise UntoldError(f"it has more than {_MAX_NODES} operators")
     if any(_has_body(node) for node in graph.node):
         raise UntoldError("it has control flow")
     makers = {name: node for node in graph.node for name in node.output if name}
@@ -35,6 +35,8 @@ def image_graph(model: ModelProto, image: str, output: str) -> ImageGraph:
     kept = _between(graph.node, image, scores)
     if not kept:
         raise UntoldError("its scores do not depend on the image")
+    if len(kept) > _MAX_OPS:
+        raise UntoldError(f"more than {_MAX_OPS} operators lie between the image and the scores")
     made = {image, *(name for node in kept for name in node.output)}
     stored = _Stored(model, makers)
     read = dict.fromkeys(name for node in kept for name in node.input if name)
