@@ -21,7 +21,7 @@ from holdfast.records.causes import GraphFacts
 from holdfast.runtimes.image_graph import Array, UntoldError
 from holdfast.runtimes.onnx_taps import Head, Taps
 
-__all__ = ["Evidence", "Terms", "gather", "look_at_graph"]
+__all__ = ["Evidence", "Terms", "gather", "look_at_graph", "roll_grid"]
 
 _MAX_IMAGES, _MIN_IMAGES = 16, 2
 _MAX_BYTES = 256 << 20
@@ -103,7 +103,7 @@ def gather(taps: Taps, images: Callable[[int], Batch], constants: Batch, terms: 
         cuts, sections, bytes_per_image = _cut(taps, walked, first)
     except UntoldError as error:
         return Evidence(graph_facts(walked), str(error))
-    shifts = _axis_rolls(walked, _grid(walked))
+    shifts = _axis_rolls(walked, roll_grid(walked))
     base = images(_image_count(len(sections), len(shifts), bytes_per_image, terms))
     height, width = base.shape[2:]
     n, base = len(base), rolled(base, (height // 3, width // 3))  # both views have the roll's seam
@@ -161,7 +161,7 @@ def _total_stride(walked: Walked) -> tuple[int, int]:
     return math.lcm(*(max(1, y) for y, _ in steps)), math.lcm(*(max(1, x) for _, x in steps))
 
 
-def _grid(walked: Walked) -> tuple[int, int]:
+def roll_grid(walked: Walked) -> tuple[int, int]:
     """The total stride, or the largest jump where the total stride is no roll of the image."""
     jumps = [(p.y.jump, p.x.jump) for p in walked.places.values() if isinstance(p, Map | Tokens)]
     steps = zip(_total_stride(walked), zip(*jumps, strict=True), walked.input_size, strict=True)
@@ -217,7 +217,7 @@ class _Run:
         tensors = [[each[name] for name in at_cuts] for each in held]
         del held
         whole = self.taps.tensors([self.cuts[-1].tensor])
-        period_px, grid = _period(_total_stride(walked), walked.input_size), _grid(walked)
+        period_px, grid = _period(_total_stride(walked), walked.input_size), roll_grid(walked)
         pixel, *more = self._attributed(
             tensors, whole, [_PIXEL, *([period_px] if period_px not in (None, _PIXEL) else [])]
         )

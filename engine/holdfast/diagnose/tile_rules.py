@@ -32,7 +32,8 @@ def cut_into_windows(place: Map, shape: Sequence[int]) -> Tiles | None:
     One window for all of it may be written the other way round, as (n, 1, 1, y, x, c).
     """
     if tuple(shape[1:5]) == (1, 1, *place.size):
-        shape = (shape[0], 1, shape[3], 1, *shape[4:])
+        found = cut_into_windows(place, (shape[0], 1, shape[3], 1, *shape[4:]))
+        return found and found.along(tuple(found.axes[at] for at in (0, 1, 3, 2, 4, 5)))
     if place.rank != _IMAGE_RANK or len(shape) != _IMAGE_RANK + 2 or place.pending is not None:
         return None
     axes: list[tuple[Atom, ...]] = [(("n", 0),)]

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from auditing import plan_of, run
+from holdfast.diagnose.evidence import roll_grid
 from holdfast.diagnose.fields import Axis
-from holdfast.diagnose.places import Map, Tiles
+from holdfast.diagnose.places import Map, Place, Tiles
 from holdfast.diagnose.tile_rules import cut_into_windows
-from holdfast.records.causes import Causes
+from holdfast.diagnose.walking import Seat, Walked
+from holdfast.records.causes import Causes, PieceKind
+from holdfast.runtimes.image_graph import ImageGraph, Op
 from toy_probes import flat
 from truth_images import natural
-from window_nets import PATCH, SIDE, SIZE, WINDOW, window_net
+from window_nets import PATCH, SIDE, SIZE, WINDOW, Windows, window_net
 
 EXACT = 2e-5
 PERIOD = PATCH * WINDOW
@@ -25,20 +28,20 @@ def _causes(folder: Path, file: bytes) -> Causes:
 
 
 @pytest.mark.parametrize(
-    ("rolled", "merged", "cosine"),
+    ("how", "rolled", "merged"),
     [
-        (False, "", False),
-        (False, "", True),
-        (True, "", False),
-        (True, "slices", False),
-        (True, "reshape", True),
+        (Windows(), False, ""),
+        (Windows(cosine=True), False, ""),
+        (Windows(taken="slice"), True, ""),
+        (Windows(taken="split"), True, "slices"),
+        (Windows(cosine=True), True, "reshape"),
     ],
 )
 def test_windows_are_exact_under_rolls_by_a_whole_window(
-    tmp_path: Path, merged: str, *, rolled: bool, cosine: bool
+    tmp_path: Path, how: Windows, merged: str, *, rolled: bool
 ) -> None:
     """Their period is that of the patches times the window, also where they were rolled before."""
-    causes = _causes(tmp_path, window_net(rolled=rolled, merged=merged, cosine=cosine))
+    causes = _causes(tmp_path, window_net(how, rolled=rolled, merged=merged))
     assert "unknown" not in {piece.kind for piece in causes.pieces}
     assert causes.label == "ALIASING"
     assert causes.period_drift is not None
@@ -76,7 +79,23 @@ def test_four_positions_in_one_are_sampled(tmp_path: Path) -> None:
         assert causes.graph is not None
         assert causes.graph.horizontal.stride_px == 2 * PATCH
         assert causes.graph.horizontal.map_size == SIDE // 2
+        assert "SKEW" not in {str(note.code) for note in causes.graph.notes}, "phases of one map"
         assert (2, 2) in [each.stride for each in causes.graph.strided if each.op != "patches"]
+
+
+def test_one_window_for_the_whole_map_is_attention_over_all(tmp_path: Path) -> None:
+    """Nothing but the patches is sampled; the bias by distance knows the border of the map."""
+    causes = _causes(tmp_path, window_net(Windows(SIDE)))
+    assert causes.graph is not None
+    codes = {str(note.code): note.detail for note in causes.graph.notes}
+    assert "WINDOWS" not in codes
+    assert not codes["POS_REL"].startswith("inside")
+    assert causes.graph.horizontal.receptive_field_px is None
+    assert next(each.period_px for each in causes.spi) == PATCH
+    assert causes.period_drift is not None
+    assert causes.period_drift > EXACT
+    (guilty,) = [piece for piece in causes.pieces if (piece.period_share or 0) > 0.99]
+    assert (guilty.name, guilty.kind) == ("by_distance_a", "position")
 
 
 def test_a_position_has_seen_its_windows(tmp_path: Path) -> None:
@@ -104,9 +123,28 @@ def test_only_axes_that_are_split_in_two_are_windows() -> None:
         assert cut_into_windows(MAP, shape) is None
 
 
+def test_where_whole_windows_are_no_roll_of_the_image_the_largest_step_is_taken() -> None:
+    """A Swin at 224 px: 28, 56 and 112 px a window, and 32 px a position at the end."""
+    op = Op(0, "attention", "MatMul", (), ("pairs",), {})
+    early = Map(4, (1, 2), Axis(14, 4.0), Axis(14, 4.0))
+    late = Map(4, (1, 2), Axis(7, 8.0), Axis(7, 8.0))
+    places: dict[str, Place] = {"early": early, "pairs": Tiles(early, (7, 7), ()), "late": late}
+    seat = Seat(op, PieceKind.nonlinearity, window=(7, 7))
+
+    def grid(side: int) -> tuple[int, int]:
+        graph = ImageGraph("", "", (), (), lambda _: None)
+        return roll_grid(Walked(graph, places, (seat,), (side, side)))
+
+    assert grid(57) == (56, 56)
+    assert grid(56) == (8, 8)
+
+
 def test_one_window_for_the_whole_map_is_no_partition() -> None:
-    """Only the windows of a Swin's last stage are so: nothing but its patches is sampled then."""
     whole = cut_into_windows(MAP, (-1, 1, 8, 1, 12, 5))
     assert whole is not None
     assert whole.axes == ((("n", 0),), (), (("y", 8),), (), (("x", 12),), (("c", 5),))
     assert whole.row == (("y", 8), ("x", 12))
+    assert whole.is_whole
+    other = cut_into_windows(MAP, (-1, 1, 1, 8, 12, 5))
+    assert other is not None
+    assert other.axes == ((("n", 0),), (), (), (("y", 8),), (("x", 12),), (("c", 5),))
