@@ -1,10 +1,10 @@
 """One block of attention over 4 x 4 patches, with what a graph can add to it by position."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, TensorProto
 
 from toys import model, node, tensor, value
 
@@ -39,27 +39,7 @@ def attention_net(bias: str = "", style: Style = "apart") -> bytes:
     as PyTorch's exporter writes `unbind` and `scaled_dot_product_attention`.
     """
     fused = style != "apart"
-    draw = np.random.default_rng(4)
-
-    def drawn(name: str, *shape: int) -> Any:
-        return tensor(name, draw.normal(size=shape) * 0.6)
-
-    weights = [
-        drawn("patch", _WIDTH, 1, _PATCH, _PATCH),
-        *(drawn(f"w{name}", _WIDTH, _WIDTH) for name in "qkv"),
-        drawn("wqkv", _WIDTH, 3 * _WIDTH),
-        drawn("fc", _WIDTH, _CLASSES),
-        tensor("row", [0, _WIDTH, _TOKENS], "int64"),
-        tensor("heads", [0, _TOKENS, _HEADS, _EACH], "int64"),
-        tensor("thirds", [0, _TOKENS, 3, _HEADS, _EACH], "int64"),
-        tensor("together", [0, _TOKENS, _WIDTH], "int64"),
-        tensor("one", [1], "int64"),
-        *(tensor(f"at{number}", number, "int64") for number in range(3)),
-        *(tensor(f"from{number}", [number], "int64") for number in range(4)),
-        tensor("crowd", [-1, _TOKENS, _EACH], "int64"),
-        tensor("keys", [-1, _HEADS, _EACH, _TOKENS], "int64"),
-        tensor("scale", [0.5]),
-    ]
+    weights = _weights()
     if bias:
         rows = bias_of(bias)[0].reshape(_HEADS, -1).T
         pairs = np.arange(_TOKENS**2).reshape(_TOKENS, _TOKENS)
@@ -90,6 +70,30 @@ def attention_net(bias: str = "", style: Style = "apart") -> bytes:
     kept = [each for each in weights if each.name in used]
     image = value("image", ["n", 1, SIZE, SIZE])
     return model(nodes, [image], [value("scores", ["n", _CLASSES])], kept)
+
+
+def _weights() -> list[TensorProto]:
+    draw = np.random.default_rng(4)
+
+    def drawn(name: str, *shape: int) -> TensorProto:
+        return tensor(name, draw.normal(size=shape) * 0.6)
+
+    return [
+        drawn("patch", _WIDTH, 1, _PATCH, _PATCH),
+        *(drawn(f"w{name}", _WIDTH, _WIDTH) for name in "qkv"),
+        drawn("wqkv", _WIDTH, 3 * _WIDTH),
+        drawn("fc", _WIDTH, _CLASSES),
+        tensor("row", [0, _WIDTH, _TOKENS], "int64"),
+        tensor("heads", [0, _TOKENS, _HEADS, _EACH], "int64"),
+        tensor("thirds", [0, _TOKENS, 3, _HEADS, _EACH], "int64"),
+        tensor("together", [0, _TOKENS, _WIDTH], "int64"),
+        tensor("one", [1], "int64"),
+        *(tensor(f"at{number}", number, "int64") for number in range(3)),
+        *(tensor(f"from{number}", [number], "int64") for number in range(4)),
+        tensor("crowd", [-1, _TOKENS, _EACH], "int64"),
+        tensor("keys", [-1, _HEADS, _EACH, _TOKENS], "int64"),
+        tensor("scale", [0.5]),
+    ]
 
 
 def _added(*, gathered: bool) -> list[NodeProto]:

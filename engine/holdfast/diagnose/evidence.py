@@ -163,7 +163,8 @@ def _total_stride(walked: Walked) -> tuple[int, int]:
 
 def roll_grid(walked: Walked) -> tuple[int, int]:
     """The total stride, or the largest jump where the total stride is no roll of the image."""
-    jumps = [(p.y.jump, p.x.jump) for p in walked.places.values() if isinstance(p, Map | Tokens)]
+    maps = [place for place in walked.places.values() if isinstance(place, Map | Tokens)]
+    jumps = [(place.y.jump, place.x.jump) for place in maps] or [(1.0, 1.0)]
     steps = zip(_total_stride(walked), zip(*jumps, strict=True), walked.input_size, strict=True)
     y, x = (total if total < side else round(max(found)) for total, found, side in steps)
     return max(1, y), max(1, x)
