@@ -117,7 +117,7 @@ class Storm:
                 self._strike()
                 strike, known = now + self.random.expovariate(1 / every_s), n_done
             self._raise_the_dead()
-            if not waiting and n_open == 0:
+            if not waiting and self._count()[0] == 0:  # again: one may just have been asked for
                 break
             time.sleep(_TICK_S)
         self.report.seconds = time.monotonic() - began
