@@ -13,7 +13,7 @@ from holdfast.diagnose.walking import Seat, Walk, lost, note, on_vectors
 from holdfast.records.causes import PieceKind, StaticCode
 from holdfast.runtimes.image_graph import Array, Op
 
-__all__ = ["POINT_RULES", "joined", "varies"]
+__all__ = ["POINT_RULES", "joined", "varies", "varies_along"]
 
 _LINEAR = (
     *("Identity", "Dropout", "Cast", "BatchNormalization", "Neg", "ImageScaler", "Add", "Sub"),
@@ -44,22 +44,22 @@ _TINY = 1e-3
 def varies(value: Array, place: Place) -> bool:
     """Whether a constant that is combined with a tensor differs between its positions."""
     if isinstance(place, Map):
-        return any(_varies_along(value, place.rank - axis) for axis in place.places)
+        return any(varies_along(value, place.rank - axis) for axis in place.places)
     if isinstance(place, Tokens):
         back = place.rank - place.place
         if value.ndim < back or value.shape[-back] == 1:
             return False
-        return _varies_along(np.moveaxis(value, -back, 0)[place.extra :], value.ndim)
+        return varies_along(np.moveaxis(value, -back, 0)[place.extra :], value.ndim)
     if isinstance(place, Flat):
         return _varies_in_row(value, place)
     if isinstance(place, Pairs):
-        return any(_varies_along(value, back) for back in (1, 2))
+        return any(varies_along(value, back) for back in (1, 2))
     return False
 
 
-def _varies_along(value: Array, back: int) -> bool:
-    """Along the axis that is the `back`-th from the end."""
-    if value.ndim < back or value.shape[-back] < 2 or value.dtype.kind not in "fiu":  # noqa: PLR2004
+def varies_along(value: Array, back: int) -> bool:
+    """Whether a constant differs along the axis that is the `back`-th from the end."""
+    if value.ndim < back or value.shape[-back] < 2 or value.dtype.kind not in "fiub":  # noqa: PLR2004
         return False
     spread = np.ptp(value.astype(np.float64), axis=-back)
     return bool(spread.max() > _TINY * max(float(np.abs(value).max()), 1e-30))
@@ -71,7 +71,7 @@ def _varies_in_row(value: Array, place: Flat) -> bool:
     if row.size < 2 or row.size % (height * width):  # noqa: PLR2004 - one number for all
         return False
     grid = row.reshape((height * width, -1) if place.channels_last else (-1, height * width))
-    return _varies_along(grid, 2 if place.channels_last else 1)
+    return varies_along(grid, 2 if place.channels_last else 1)
 
 
 def joined(op: Op, maps: Sequence[Map]) -> tuple[Map | None, tuple[tuple[StaticCode, str], ...]]:

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import prod
 
-import numpy as np
-
 from holdfast.diagnose.attention_rules import bias_detail, is_relative
 from holdfast.diagnose.fields import Axis, Window, windowed
 from holdfast.diagnose.places import Atom, Map, Place, Tiles, Tokens
+from holdfast.diagnose.point_rules import varies_along
 from holdfast.diagnose.slice_rules import range_along
 from holdfast.diagnose.walking import Seat, Walk, lost, note
 from holdfast.records.causes import PieceKind, StaticCode
@@ -22,7 +21,6 @@ __all__ = ["cut_into_windows", "tile_rule"]
 
 _Axes = tuple[tuple[Atom, ...], ...]
 _IMAGE_RANK = 4
-_TINY = 1e-3
 _MASK = "a mask keeps apart what a roll brought together in the windows at the border"
 
 
@@ -243,13 +241,9 @@ def _pointwise(walk: Walk, op: Op, place: Tiles) -> tuple[Seat, Place]:
 
 def _varies(value: Array, axes: _Axes, names: str) -> bool:
     """Whether a constant differs along an axis that holds one of some atoms."""
-    for at, axis in enumerate(axes):
-        back = len(axes) - at
-        if _holds(axis, names) and value.ndim >= back and value.shape[-back] > 1:
-            spread = np.ptp(value.astype(np.float64), axis=-back).max()
-            if spread > _TINY * max(float(np.abs(value).max()), 1e-30):
-                return True
-    return False
+    return any(
+        _holds(axis, names) and varies_along(value, len(axes) - at) for at, axis in enumerate(axes)
+    )
 
 
 def _bias_note(varying: Sequence[Array], place: Tiles) -> tuple[tuple[StaticCode, str], ...]:
